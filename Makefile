@@ -1,0 +1,27 @@
+# Each target sets up what it needs. `make deliver` and `make test` are the two to know.
+PYTHON ?= python3
+WORKERS ?= 2
+SLIPWAY = .venv/bin/slipway
+
+.PHONY: deliver test check env bench clean
+
+deliver: env  ## from data to production on this machine
+	@$(SLIPWAY) run --yes
+
+test: env  ## every test, a whole delivery among them
+	@.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile tests
+
+check: env  ## lint, types, unit tests
+	@.venv/bin/ruff check ci ml tests bench
+	@.venv/bin/ruff format --check ci ml tests bench
+	@.venv/bin/mypy
+	@.venv/bin/python -m pytest -q tests/unit
+
+bench: env  ## the figures in bench/README.md, measured again
+	@.venv/bin/python -m bench
+
+env:  ## the Python environment of this checkout
+	@$(PYTHON) -m ci env
+
+clean:  ## what can be made again
+	rm -rf .venv .slipway delivery prepared models evaluation verdicts

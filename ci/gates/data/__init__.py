@@ -1,0 +1,70 @@
+"""Gates of the subject: data."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from ..suites import Suite
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """One file of the raw data, as it was found.
+
+    Attributes:
+        name: its path below the data folder.
+        header: the names in its first line.
+        problem: why it cannot be read, without any of its values; empty if it can.
+        rows, first, last: its lines, its first and last day (ISO), where it can be read.
+    """
+
+    name: str
+    md5: str = ""
+    header: tuple[str, ...] = ()
+    ends_with_newline: bool = False
+    problem: str = ""
+    rows: int = 0
+    first: str = ""
+    last: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What reading the raw files gave.
+
+    Attributes:
+        table: an Arrow table of all files that can be read, typed as declared.
+        malformed: column → values that are not of its kind.
+    """
+
+    files: tuple[RawFile, ...]
+    table: Any
+    malformed: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class DataEvidence:
+    """What the gates of raw data read.
+
+    Attributes:
+        read: reads the files; called once, and not at all where no gate has to judge again.
+        found: the digest of what is there, as DVC computes it.
+        expected: the digest that `data.dvc` names.
+        columns: the declared header, in order, and what each column holds.
+        suite: the expectations of the raw table, or None where the file is missing.
+        listing: file → md5 of the version that `data.dvc` names, where it is known.
+    """
+
+    read: Callable[[], Reading]
+    found: str
+    expected: str
+    columns: Mapping[str, str]
+    suite: Suite | None
+    listing: Mapping[str, str] = field(default_factory=dict)
+    personal: tuple[str, ...] = ()
+
+    @cached_property
+    def reading(self) -> Reading:
+        """The files as they were read."""
+        return self.read()

@@ -1,0 +1,28 @@
+"""Does each prepared table hold what its suite `ml/expectations/<table>.json` expects of it?"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ...records import Finding
+from .. import suites
+from . import PreparedEvidence
+
+
+@dataclass(frozen=True)
+class Settings:
+    """When a suite counts as weakened."""
+
+    at_least: dict[str, int]  # table → floor: different expectations in its suite
+
+
+def judge(evidence: PreparedEvidence, settings: Settings) -> Iterable[Finding]:
+    """One finding an expectation, for every table that is there or should be."""
+    tables = evidence.reading.tables
+    for name in sorted({*settings.at_least, *tables}):
+        yield from suites.ask(
+            evidence.suites.get(name),
+            tables.get(name),
+            name=name,
+            at_least=settings.at_least.get(name, 1),
+            personal=evidence.personal,
+        )

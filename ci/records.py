@@ -1,0 +1,324 @@
+"""Facts about a delivery: frozen dataclasses, each written once as `delivery/<name>.json`."""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from .errors import EvidenceError, ToolError
+from .typed import Mismatch, build, plain
+
+Outcome = Literal["pass", "warn", "block", "skip", "not_applicable"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One gate's answer to one question."""
+
+    gate: str
+    outcome: Outcome
+    measured: Any
+    expected: Any
+    message: str
+    where: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """The fields that every record has."""
+
+    schema: str
+    subject: str  # content digest of what the record is about
+    on: str | None = None  # digest of the record file it stands on
+    commit: str = ""
+    written_at: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan(Record):
+    """What will run and why."""
+
+    schema: str = "plan/1"
+    inputs: dict[str, str]  # what decides this delivery, each with its digest
+    stale: dict[str, str]  # DVC stage → why it runs
+    reused: tuple[str, ...]
+    train_on: Literal["none", "cpu", "gpu"]
+    ledger: dict[str, str]  # environment → ledger commit of its last assignment, or ""
+    delivered: dict[str, str] | None  # version, digest and url where all of it is live already
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset(Record):
+    """The data version in the workspace; its subject is the md5 in `data.dvc`."""
+
+    schema: str = "dataset/1"
+    files: dict[str, str]  # path → md5
+    bytes: int
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict(Record):
+    """All gates' answers about one subject."""
+
+    schema: str = "verdict/1"
+    subject_kind: str
+    of: str
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+    evidence: dict[str, str]  # file → sha256
+    settings_digest: str
+    unproven: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate(Record):
+    """A trained model; its subject is the model digest."""
+
+    schema: str = "candidate/1"
+    dataset: str
+    prepared: str  # digest of the prepared data it was trained on
+    files: dict[str, str]  # path → sha256
+    trained_until: str
+    seconds: float
+    hardware: str
+    source: Literal["trained", "restored"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(Record):
+    """How the candidate scored, beside champion and baselines."""
+
+    schema: str = "evaluation/1"
+    dataset: str
+    champion: dict[str, str] | None  # the pointer it was judged against
+    candidate_metrics: dict[str, float]
+    champion_metrics: dict[str, float] | None
+    baselines: dict[str, dict[str, float]]
+    window: dict[str, str]
+    evidence: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image(Record):
+    """The artefact that is promoted, of kind `image`, `local-image` or `bundle`."""
+
+    schema: str = "image/1"
+    kind: Literal["image", "local-image", "bundle"]
+    reference: str  # where it can be had
+    model: str
+    dataset: str
+    tree: str  # tree digest of ml/
+    requirements: str  # sha256 of the serving requirements
+    bytes: int
+    evidence: dict[str, str]  # record → sha256, what it was built on
+    unproven: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment(Record):
+    """What was put into an environment; its subject is the artefact's digest."""
+
+    schema: str = "deployment/1"
+    environment: str
+    version: str
+    kind: str
+    engine: str
+    url: str
+    previous: dict[str, str] | None  # version and digest that served before
+    ledger: str  # ledger commit of the assignment
+    switch_ms: float
+    evidence: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe(Record):
+    """What an environment's service answered; its subject is the digest that answered."""
+
+    schema: str = "probe/1"
+    environment: str
+    version: str
+    url: str
+    measured: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approval(Record):
+    """A person's, a policy's or a rehearsal's yes to one digest, with an end date."""
+
+    schema: str = "approval/1"
+    approved_by: str
+    expires_at: str
+    verdicts: dict[str, str]  # verdict record → sha256
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release(Record):
+    """The record of a promotion to production."""
+
+    schema: str = "release/1"
+    version: str
+    model: str
+    dataset: str
+    kind: str
+    url: str
+    champion: dict[str, str] | None  # the pointer the model was judged against
+    approved_by: str
+    evidence: dict[str, str]
+    ledger: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollback(Record):
+    """The promotion of an earlier release."""
+
+    schema: str = "rollback/1"
+    environment: str
+    version: str
+    previous: dict[str, str] | None
+    reason: str
+    by: str
+    url: str
+    ledger: str
+    switch_ms: float
+
+
+R = TypeVar("R", bound=Record)
+VOLATILE = ("written_at", "commit", "seconds", "seal")
+
+
+def canonical(value: Any) -> bytes:
+    """The JSON bytes of `value`: sorted keys, no NaN, final newline."""
+    text = json.dumps(plain(value), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+    return (text + "\n").encode()
+
+
+def digest_of(content: bytes) -> str:
+    """The sha256 of some bytes, with its algorithm."""
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def digest_file(path: Path) -> str:
+    """The sha256 of a file, with its algorithm.
+
+    Raises:
+        EvidenceError: the file is not there.
+    """
+    try:
+        with path.open("rb") as stream:
+            return "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise EvidenceError(
+            f"{path.name} is missing", str(path), "run the step that writes it again"
+        ) from error
+
+
+def digest_tree(root: Path) -> str:
+    """One sha256 over every file below `root`: sorted relative paths with their own sha256."""
+    lines = [
+        f"{path.relative_to(root).as_posix()}\0{digest_file(path).removeprefix('sha256:')}\n"
+        for path in sorted(root.rglob("*"), key=lambda p: p.relative_to(root).as_posix())
+        if path.is_file() and "__pycache__" not in path.parts
+    ]
+    return digest_of("".join(lines).encode())
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Writes a whole file or nothing.
+
+    Raises:
+        ToolError: the disk is full or the folder cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise ToolError(
+            f"cannot write {path.name}: {error.strerror}", str(path), "free space or mend rights"
+        ) from error
+
+
+def seal(content: Mapping[str, Any]) -> str:
+    """The digest of a record's content: a changed byte shows, a forger does not (unsigned)."""
+    return digest_of(canonical({k: v for k, v in content.items() if k != "seal"}))
+
+
+def write(folder: Path, name: str, record: R) -> R:
+    """Writes `folder/<name>.json` and gives the record as it stands there.
+
+    The same facts again leave the file byte for byte as it was.
+
+    Raises:
+        EvidenceError: the file there is about another subject.
+    """
+    path = folder / f"{name}.json"
+    if path.exists():
+        standing = read(folder, name, type(record))
+        if standing.subject != record.subject:
+            raise EvidenceError(
+                f"{path.name} is about {standing.subject}, not about {record.subject}",
+                str(path),
+                "run 'slipway plan': it moves the earlier delivery aside",
+            )
+        if _facts(standing) == _facts(record):
+            return standing
+    if not record.written_at:
+        record = replace(record, written_at=datetime.now(UTC).isoformat(timespec="seconds"))
+    content = plain(record)
+    write_atomically(path, canonical({**content, "seal": seal(content)}))
+    return record
+
+
+def _facts(record: Record) -> dict[str, Any]:
+    return {k: v for k, v in plain(record).items() if k not in VOLATILE}
+
+
+def read(folder: Path, name: str, cls: type[R]) -> R:
+    """The record `folder/<name>.json`.
+
+    Raises:
+        EvidenceError: it is missing, malformed, or was altered after it was written.
+    """
+    path = folder / f"{name}.json"
+    try:
+        return parse(path.read_bytes(), cls, str(path))
+    except FileNotFoundError as error:
+        raise EvidenceError(
+            f"there is no {path.name}", str(path), f"run the step that writes {path.name} first"
+        ) from error
+
+
+def parse(content: bytes, cls: type[R], where: str) -> R:
+    """The record in some bytes, its seal checked.
+
+    Raises:
+        EvidenceError: the bytes are malformed or were altered after they were written.
+    """
+    todo = "find out who changed it; then remove it and run the step that writes it"
+    try:
+        data = json.loads(content)
+        claimed = data.pop("seal", None) if isinstance(data, dict) else None
+        if claimed is None or claimed != seal(data):
+            raise EvidenceError("a record was altered after it was written", where, todo)
+        return build(cls, data)
+    except (ValueError, Mismatch, RecursionError) as error:
+        raise EvidenceError(f"a record is malformed: {error}", where, todo) from error
+
+
+def read_if_there(folder: Path, name: str, cls: type[R]) -> R | None:
+    """The record, or None where the file does not exist."""
+    return read(folder, name, cls) if (folder / f"{name}.json").exists() else None

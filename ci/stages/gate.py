@@ -1,0 +1,115 @@
+"""`slipway gate`: judges one subject, writes the verdict, exits 3 where it blocks."""
+
+import argparse
+import importlib
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from ..config import Project
+from ..gates import Gate, configured, judge, settings_digest
+from ..records import Verdict, canonical, digest_of, write, write_atomically
+from ..report import junit, terminal
+from ..tools import git
+from ..typed import build, plain
+from . import Done, data, repro, say
+from .subjects import Subject
+
+KINDS = ("data", "prepared", "model", "image", "service")
+IN_DVC = ("data", "prepared", "model")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments."""
+    parser.add_argument("subject", choices=KINDS)
+    parser.add_argument("--data", type=Path, metavar="DIR", help="judge this folder of raw data")
+    parser.add_argument(
+        "--evaluation", type=Path, metavar="FILE", help="judge this evaluation (model)"
+    )
+    parser.add_argument("--of", metavar="ENV", default="staging", help="which service (service)")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="write the bare verdict there, for DVC"
+    )
+
+
+def run(project: Project, args: argparse.Namespace) -> Done:
+    """Judges, writes and shows the verdict."""
+    started = time.monotonic()
+    gates = configured(args.subject, project.config.gates.get(args.subject, {}))
+    if args.subject in IN_DVC and not (args.out or args.data or args.evaluation):
+        blocked = _bring_up_to_date(project, args.subject)
+        if blocked:
+            return blocked
+    subject = subject_of(project, args)
+    verdict = _judged_here(project, subject, gates) or judge(
+        kind=subject.kind,
+        of=subject.of,
+        gates=gates,
+        evidence=subject.evidence,
+        files=subject.files,
+        unproven=subject.unproven,
+    )
+    if args.out:
+        _write_bare(project, args.out, verdict)
+    else:
+        verdict = record(project, subject, replace(verdict, seconds=time.monotonic() - started))
+    terminal.show(verdict, color=project.color)
+    return Done(verdict.outcome, verdict.of, 3 if verdict.outcome == "block" else 0)
+
+
+def subject_of(project: Project, args: argparse.Namespace) -> Subject:
+    """What is to be judged, collected by its kind's module."""
+    module = importlib.import_module(f".subjects.{args.subject}", __package__)
+    subject: Subject = module.collect(project, args)
+    return subject
+
+
+def _bring_up_to_date(project: Project, kind: str) -> Done | None:
+    """Lets DVC run or restore what this gate judges; an answer only if an earlier gate blocked."""
+    if kind == "data" and data.altered(project):  # DVC would take it for a new version
+        return None
+    done = repro.reproduce(project, (f"gate-{kind}",))
+    earlier = done.blocked_by.removeprefix("slipway ")
+    if earlier and not earlier.startswith(f"gate {kind} "):
+        say(f"{kind}: not judged, since 'slipway {earlier}' blocked")
+        return Done("block", "", 3)
+    return None
+
+
+def _marker(project: Project, content: bytes) -> Path:
+    return project.scratch / "judged" / digest_of(content).removeprefix("sha256:")
+
+
+def _write_bare(project: Project, path: Path, verdict: Verdict) -> None:
+    content = canonical(bare(verdict))
+    write_atomically(path, content)
+    write_atomically(_marker(project, content), b"")
+
+
+def _judged_here(project: Project, subject: Subject, gates: list[Gate]) -> Verdict | None:
+    """The verdict that DVC's stage gave in this checkout, about the very same files and settings.
+
+    One restored from a cache is not taken: whoever may write to the cache could have made it.
+    """
+    path = project.root / "verdicts" / f"{subject.kind}.json"
+    if not path.exists() or not _marker(project, path.read_bytes()).exists():
+        return None
+    verdict = build(Verdict, json.loads(path.read_bytes()))
+    same = (verdict.of, verdict.evidence, verdict.settings_digest)
+    return verdict if same == (subject.of, dict(subject.files), settings_digest(gates)) else None
+
+
+def record(project: Project, subject: Subject, verdict: Verdict) -> Verdict:
+    """Writes a verdict as a record of this delivery, with its JUnit file beside it."""
+    full = replace(verdict, on=subject.on, commit=git.commit(project.root))
+    standing = write(project.delivery, subject.name, full)
+    xml = junit.render(standing, subject.kind)
+    write_atomically(project.delivery / f"{subject.name}.xml", xml)
+    return standing
+
+
+def bare(verdict: Verdict) -> dict[str, object]:
+    """A verdict without time, commit and seconds: the same judgement, the same bytes."""
+    dropped = ("written_at", "commit", "seconds", "on")
+    return {k: v for k, v in plain(verdict).items() if k not in dropped}

@@ -1,0 +1,84 @@
+"""What the image's gates read: the artefact's bytes, and how a throw-away instance behaves."""
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+
+from ...config import Project
+from ...gates.found import Samples
+from ...gates.image import ImageEvidence
+from ...records import Image, Probe, digest_file, digest_tree, read, write
+from ...tools import git, service, store
+from ...tools.engines import backends
+from ...tools.engines.trial import Trial, trial
+from .. import measured
+from . import Subject
+
+NAME = "image-probe"
+
+
+def collect(project: Project, _: argparse.Namespace) -> Subject:
+    """The artefact of this delivery as a subject; measured once, then taken from the record."""
+    image = read(project.delivery, "image", Image)
+    on = digest_file(project.delivery / "image.json")
+    probe = measured.standing(project, NAME, on=on, verdict="image-verdict")
+    if probe is None:
+        probe = _measure(project, image, on)
+    return Subject(
+        kind="image",
+        of=image.subject,
+        name="image-verdict",
+        evidence=measured.evidence(ImageEvidence, probe, NAME),
+        files={f"{NAME}.json": digest_file(project.delivery / f"{NAME}.json")},
+        on=on,
+        unproven=image.unproven,
+    )
+
+
+def _measure(project: Project, image: Image, on: str) -> Probe:
+    artefact = store.bundle(project.home, image.subject)
+    with trial(project, artefact, digest=image.subject) as running:
+        evidence = _evidence(image, artefact, running)
+    record = Probe(
+        subject=image.subject,
+        on=on,
+        commit=git.commit(project.root),
+        environment="trial",
+        version="trial",
+        url="",
+        measured=asdict(evidence),
+    )
+    return write(project.delivery, NAME, record)
+
+
+def _evidence(image: Image, artefact: Path, running: Trial) -> ImageEvidence:
+    wanted, tolerance = service.samples_of(artefact)
+    asked = service.ask_samples(running.instance.url, wanted)
+    return ImageEvidence(
+        kind=image.kind,
+        digest=image.subject,
+        stored=digest_file(artefact),
+        answered=", ".join(sorted({sample.digest for sample in asked})),
+        repacked=store.digest_packed(store.tree_files(running.folder)),
+        model=digest_tree(running.folder / store.MODEL),
+        model_recorded=image.model,
+        requirements=digest_file(running.folder / backends.REQUIREMENTS),
+        requirements_recorded=image.requirements,
+        bytes=artefact.stat().st_size,
+        memory_bytes=running.memory_bytes(),
+        cpu_s=running.cpu_s,
+        writable=running.writable(),
+        changed=running.changed(),
+        samples=judged(asked, tolerance),
+    )
+
+
+def judged(asked: list[service.Sample], tolerance: float) -> Samples:
+    """Asked samples as the gates read them."""
+    wrong = [
+        f"sample {number}: {sample.error or f'off by {sample.difference:g}'}"
+        for number, sample in enumerate(asked, 1)
+        if not sample.difference <= tolerance
+    ]
+    worst = max((sample.difference for sample in asked), default=float("nan"))
+    return Samples(len(asked), worst, tolerance, measured.phrases(wrong))

@@ -1,0 +1,1 @@
+"""Edges: processes, HTTP, git, DVC, engines. Passed in where a test needs another."""

@@ -1,0 +1,43 @@
+"""What git knows about the checkout."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import ToolError
+from ..records import digest_file, digest_of
+from .process import check, run
+
+
+def commit(root: Path) -> str:
+    """The checkout's commit, with `-dirty` behind it where files differ from it."""
+    head = run(["git", "rev-parse", "HEAD"], cwd=root)
+    if head.code:
+        raise ToolError("this is not a git checkout with a commit", str(root), "git init, commit")
+    changed = check(["git", "status", "--porcelain"], cwd=root)
+    return head.out.strip() + ("-dirty" if changed.strip() else "")
+
+
+def files(root: Path, *paths: str) -> list[str]:
+    """Tracked files and new ones that git does not ignore, sorted, below `paths`."""
+    listed = check(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *paths],
+        cwd=root,
+    )
+    return sorted({name for name in listed.split("\0") if name and (root / name).is_file()})
+
+
+def tree_digest(root: Path, paths: Sequence[str]) -> str:
+    """One sha256 over the present content of all files below `paths` that git does not ignore."""
+    lines = [f"{name}\0{digest_file(root / name)}\n" for name in files(root, *paths)]
+    return digest_of("".join(lines).encode())
+
+
+def has(root: Path, commit: str) -> bool:
+    """Whether a commit is in this checkout."""
+    return run(["git", "cat-file", "-e", f"{commit}^{{commit}}"], cwd=root).code == 0
+
+
+def show(root: Path, commit: str, path: str) -> bytes | None:
+    """A file as it was in a commit; None where it was not."""
+    done = run(["git", "show", f"{commit}:{path}"], cwd=root)
+    return done.raw if done.code == 0 else None

@@ -1,0 +1,208 @@
+"""Asks a service over HTTP: health, recommendations, and whether they are those of training."""
+
+import http.client
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..errors import EvidenceError, ToolError
+from . import store
+
+TIMEOUT_S = 10.0
+POLL_S = 0.05
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back; status 0 where nothing did, and why."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)  # lower-case names
+    seconds: float = 0.0
+    error: str = ""
+
+    @property
+    def digest(self) -> str:
+        """The artefact that answered."""
+        return self.headers.get("x-slipway-digest", "")
+
+    @property
+    def release(self) -> str:
+        """The version that answered."""
+        return self.headers.get("x-slipway-release", "")
+
+    def json(self) -> Any:
+        """The body parsed, or None where it is no JSON."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+
+class Client:
+    """One kept-alive connection; after a failure the next request opens another."""
+
+    def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
+        parts = urlsplit(url)
+        self._connection = http.client.HTTPConnection(
+            parts.hostname or "", parts.port, timeout=timeout_s
+        )
+
+    def ask(self, method: str, path: str, body: bytes | None = None) -> Answer:
+        """One request's answer; a failure of the connection is an answer with status 0."""
+        started = time.perf_counter()
+        try:
+            self._connection.request(method, path, body)
+            response = self._connection.getresponse()
+            content = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            spent = time.perf_counter() - started
+            return Answer(0, seconds=spent, error=f"{type(error).__name__}: {error}")
+        seconds = time.perf_counter() - started
+        names = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, content, names, seconds)
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._connection.close()
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One of a model's own samples, asked again.
+
+    Attributes:
+        difference: the most by which a score differs from training's; inf for another answer.
+        error: why there is no answer to compare.
+    """
+
+    request: Mapping[str, Any]
+    status: int
+    digest: str
+    difference: float
+    error: str = ""
+
+
+def ask(
+    url: str, path: str, body: Any = None, *, method: str = "", timeout_s: float = TIMEOUT_S
+) -> Answer:
+    """The answer to one request on a connection of its own.
+
+    Args:
+        body: sent as it is if bytes, else as JSON; None sends nothing.
+        method: empty stands for POST with a body, GET without.
+    """
+    content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+    client = Client(url, timeout_s)
+    try:
+        return client.ask(method or ("GET" if content is None else "POST"), path, content)
+    finally:
+        client.close()
+
+
+def ready(url: str, timeout_s: float = TIMEOUT_S) -> Answer:
+    """What a service says about being ready; status 200 means yes."""
+    return ask(url, "/v2/health/ready", timeout_s=timeout_s)
+
+
+def samples_of(artefact: Path) -> tuple[list[dict[str, Any]], float]:
+    """The samples of the model in a bundle, and how far a score may be off.
+
+    Raises:
+        EvidenceError: the bundle does not hold them.
+    """
+    try:
+        samples = json.loads(store.member(artefact, f"{store.MODEL}/samples.json"))
+        signature = json.loads(store.member(artefact, f"{store.MODEL}/signature.json"))
+        return [dict(sample) for sample in samples], float(signature["tolerance"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise EvidenceError(
+            f"the model's samples or signature are malformed: {error!r}",
+            str(artefact),
+            "train the model again",
+        ) from error
+
+
+def ask_samples(url: str, samples: Sequence[Mapping[str, Any]]) -> list[Sample]:
+    """What a service answers to a model's own samples, compared with training."""
+    asked = []
+    for sample in samples:
+        answer = ask(url, "/recommend", sample["request"])
+        same = difference(sample["answer"], answer.json()) if answer.status == 200 else math.inf
+        error = answer.error or ("" if answer.status == 200 else _text(answer))
+        asked.append(Sample(sample["request"], answer.status, answer.digest, same, error))
+    return asked
+
+
+def difference(expected: Any, answer: Any) -> float:
+    """The most by which a score differs from what training gave that rank and that item.
+
+    Two items may change places where training gave both the same score; another number of items,
+    or an answer without items and scores, is infinitely far off.
+    """
+    try:
+        items, scores = list(answer["items"]), [float(score) for score in answer["scores"]]
+        wanted, least = [float(score) for score in expected["scores"]], list(expected["items"])
+        known = dict(zip(least, wanted, strict=True))
+        if not (len(items) == len(set(items)) == len(scores) == len(wanted)):
+            return math.inf
+        gaps = [
+            max(abs(score - at_rank), abs(score - known.get(item, wanted[-1])))
+            for item, score, at_rank in zip(items, scores, wanted, strict=True)
+        ]
+    except (TypeError, KeyError, ValueError):
+        return math.inf
+    worst = max(gaps, default=0.0)
+    return math.inf if math.isnan(worst) or any(map(math.isnan, gaps)) else worst
+
+
+def check(url: str, artefact: Path, *, digest: str) -> None:
+    """Asks an instance whether it is ready, and all samples of the model that it holds.
+
+    Raises:
+        ToolError: it is not ready, is another artefact, or answers otherwise than training.
+    """
+    answer = ready(url)
+    if (answer.status, answer.digest) != (200, digest):
+        raise _sick(f"it says {answer.status or answer.error} as {answer.digest or 'nobody'}", url)
+    samples, tolerance = samples_of(artefact)
+    if not samples:
+        raise _sick("its model has no samples to ask", url)
+    for number, sample in enumerate(ask_samples(url, samples), 1):
+        if sample.digest != digest or not sample.difference <= tolerance:
+            said = sample.error or f"off by {sample.difference:g}, allowed is {tolerance:g}"
+            raise _sick(f"sample {number} of {len(samples)}: {said}", url)
+
+
+def watch(url: str, *, digest: str, seconds: float) -> None:
+    """Asks an address for a while whether it is ready, at least once.
+
+    Raises:
+        ToolError: one answer was not from `digest`, or not a yes.
+    """
+    until = time.monotonic() + seconds
+    while True:
+        answer = ready(url)
+        if (answer.status, answer.digest) != (200, digest):
+            said = answer.status or answer.error
+            raise _sick(f"while watched it says {said} as {answer.digest or 'nobody'}", url)
+        if time.monotonic() >= until:
+            return
+        time.sleep(POLL_S)
+
+
+def _sick(what: str, url: str) -> ToolError:
+    return ToolError(
+        f"the service is not well: {what}", url, "read its log; see the model's samples"
+    )
+
+
+def _text(answer: Answer) -> str:
+    return f"status {answer.status}: " + answer.body[:200].decode("utf-8", "replace")

@@ -1,0 +1,269 @@
+"""The Jenkinsfile, played line by line by two agents that share a home and what is stashed."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests import jenkinsfile
+from tests.jenkinsfile import Action, Build
+from tests.projects import ROOT, Checkout, small_project
+
+SLIPWAY = ".venv/bin/slipway"
+PIPELINE = jenkinsfile.parse((ROOT / "Jenkinsfile").read_text())
+JUDGES = [
+    action.text
+    for action in jenkinsfile.play(PIPELINE, Build(env={"TRAIN_ON": "cpu"}))
+    if re.search(r"slipway (gate|test) ", action.text)
+]
+REFUSES = {  # line left out → the next step with effects, where it is not `image`
+    "gate image": "deploy staging",
+    "test e2e": "deploy staging",
+    "gate service --of staging": 'approve --by "$APPROVED_BY"',
+    "gate service --of production": "release",
+}
+
+
+@dataclass
+class Played:
+    """One action of a build: where it ran, how it ended, and the records before it."""
+
+    action: Action
+    agent: int
+    code: int
+    seconds: float
+    before: Path | None  # a copy of `delivery/`, for a line that judges
+
+
+@dataclass
+class Jenkins:
+    """Two agents, each with a clone of the project; every new `agent` block gets the other one."""
+
+    project: Checkout
+    folder: Path
+    build: Build = field(default_factory=Build)
+    played: list[Played] = field(default_factory=list)
+    agent: int = 0
+    output: str = ""
+
+    def __post_init__(self) -> None:
+        for number in (0, 1):
+            subprocess.run(["git", "clone", "-q", self.origin, self.workspace(number)], check=True)
+
+    @property
+    def origin(self) -> Path:
+        """The repository that everybody pushes to, the ledger among it."""
+        return self.project.root.parent / "origin.git"
+
+    @property
+    def stash(self) -> Path:
+        """What Jenkins keeps between agents."""
+        return self.folder / "stash"
+
+    @property
+    def kept(self) -> Path:
+        """The stash as the build left it, for a restart."""
+        return self.folder / "kept"
+
+    @property
+    def delivery(self) -> Path:
+        """The records on the present agent."""
+        return self.workspace(self.agent) / "delivery"
+
+    def workspace(self, agent: int) -> Path:
+        """An agent's checkout."""
+        return self.folder / f"agent-{agent}"
+
+    def run(self, build: Build) -> None:
+        """Plays a build to its end."""
+        self.build = build
+        for action in jenkinsfile.play(PIPELINE, build):
+            before = None
+            if action.text in JUDGES:
+                before = self.folder / "before" / str(len(self.played))
+                shutil.copytree(self.delivery, before)
+            started = time.monotonic()
+            code = self.do(action)
+            seconds = time.monotonic() - started
+            self.played.append(Played(action, self.agent, code, seconds, before))
+            assert code == 0, f"{action.text} gave {code}\n{self.output[-6000:]}"
+        shutil.copytree(self.stash, self.kept)
+
+    def do(self, action: Action) -> int:
+        """Does one thing as Jenkins would; the exit code of a shell line, else 0."""
+        match action.kind:
+            case "agent":
+                self.agent = 1 - self.agent
+            case "checkout":
+                self._git("fetch", "-q", "origin")
+                self._git("checkout", "-qf", "origin/main")
+            case "clear":
+                shutil.rmtree(self.delivery, ignore_errors=True)
+            case "unstash":
+                shutil.copytree(self.stash, self.delivery, dirs_exist_ok=True)
+            case "stash":
+                shutil.rmtree(self.stash, ignore_errors=True)
+                shutil.copytree(self.delivery, self.stash)
+            case "junit":
+                for name in re.findall(r"delivery/[\w.-]+\.xml", action.text):
+                    assert (self.workspace(self.agent) / name).stat().st_size, name
+            case "publishHTML":
+                assert (self.delivery / "report" / "index.html").stat().st_size
+            case "sh":
+                return self._shell(action.text)
+            case "capture":
+                name, _, line = action.text.partition("=")
+                code = self._shell(line)
+                self.build.env[name.removeprefix("env.")] = self.output.strip()
+                return code
+        return 0
+
+    def _shell(self, line: str) -> int:
+        done = subprocess.run(
+            ["sh", "-xe", "-c", line],
+            cwd=self.workspace(self.agent),
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=900,
+        )
+        self.output = done.stdout if done.returncode == 0 else done.stdout + done.stderr
+        return done.returncode
+
+    def _environment(self) -> dict[str, str]:
+        """An agent's: nothing of the tests' own environment is active in it."""
+        dropped = ("SLIPWAY_LEDGER", "VIRTUAL_ENV", "PYTHONPATH", "DVC_")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
+        return {
+            **kept,
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "PYTHON": sys._base_executable,  # the one that these tests run with
+            "SLIPWAY_HOME": str(self.project.home),
+            "SLIPWAY_LEDGER": "origin",
+            "BRANCH_NAME": self.build.branch,
+            "APPROVED_BY": "release-manager",
+            "VERSION": "",
+            "REASON": "a rehearsal of the rollback",
+        }
+
+    def _git(self, *words: str) -> None:
+        subprocess.run(["git", *words], cwd=self.workspace(self.agent), check=True)
+
+    def without(self, line: str) -> tuple[str, int]:
+        """Plays what comes after a line, from the records before it, until something fails."""
+        index = next(i for i, p in enumerate(self.played) if p.action.text == line)
+        left_out = self.played[index]
+        assert left_out.before
+        self.agent = left_out.agent
+        shutil.rmtree(self.delivery)
+        shutil.copytree(left_out.before, self.delivery)
+        for played in self.played[index + 1 :]:
+            if played.action.kind in ("junit", "publishHTML"):
+                continue
+            if played.action.kind == "agent":
+                self.agent = 1 - played.agent
+            code = self.do(played.action)
+            if code:
+                return played.action.text, code
+        return "", 0
+
+    def restart(self, stage: str) -> None:
+        """Plays the build again from one of its groups on, with what was stashed at its end."""
+        shutil.rmtree(self.stash)
+        shutil.copytree(self.kept, self.stash)
+        groups = [p.action.stage if p.action.kind == "agent" else "" for p in self.played]
+        for played in self.played[groups.index(stage) :]:
+            code = self.do(played.action)
+            assert code == 0, f"{played.action.text} gave {code}\n{self.output[-6000:]}"
+
+    def state(self) -> tuple[str, dict[str, str]]:
+        """What the ledger holds, and which digest each environment answers with."""
+        refs = subprocess.run(
+            ["git", "ls-remote", str(self.origin)], capture_output=True, text=True, check=True
+        ).stdout
+        self._shell(f"{SLIPWAY} status --json")
+        live = {row["environment"]: row["digest"] for row in json.loads(self.output)}
+        return refs, live
+
+
+@pytest.fixture(scope="module")
+def jenkins(
+    months: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Jenkins]:
+    folder = tmp_path_factory.mktemp("jenkins")
+    project = small_project(folder, months)
+    project.slipway("data", "pull")  # as whoever brought this data version did
+    project.run("dvc", "push", "-q")
+    played = Jenkins(project, folder)
+    try:
+        played.run(Build())
+        yield played
+    finally:
+        played.do(Action("sh", f"{SLIPWAY} stop --all"))
+
+
+def test_it_goes_through_to_a_release(jenkins: Jenkins) -> None:
+    release = json.loads((jenkins.kept / "release.json").read_bytes())
+    assert release["approved_by"] == "release-manager"
+    refs, live = jenkins.state()
+    assert "refs/heads/slipway-ledger" in refs
+    assert f"refs/tags/next-basket@{release['version']}" in refs
+    assert live == {"staging": release["subject"], "production": release["subject"]}
+
+
+def test_both_agents_had_their_part_in_it(jenkins: Jenkins) -> None:
+    judged = {p.agent for p in jenkins.played if p.action.text in JUDGES}
+    trained = {p.agent for p in jenkins.played if p.action.text.endswith("repro train")}
+    packed = {p.agent for p in jenkins.played if p.action.text.endswith("slipway image")}
+    assert judged == {0, 1}
+    assert trained != packed, "the model came to its packing through DVC's remote alone"
+
+
+def test_an_agent_with_a_warm_cache_is_set_up_quickly(jenkins: Jenkins) -> None:
+    setups = [p.seconds for p in jenkins.played if p.action.text == "make env"]
+    again = setups[2:]  # from then on, both agents have been set up before
+    assert len(again) >= 3
+    assert sorted(again)[len(again) // 2] < 10  # measured: 0.3 s
+
+
+@pytest.mark.parametrize("line", JUDGES)
+def test_without_any_one_judge_the_next_step_with_effects_refuses(
+    jenkins: Jenkins, line: str
+) -> None:
+    before = jenkins.state()
+    refused, code = jenkins.without(line)
+    assert code == 5, f"{refused} gave {code}\n{jenkins.output[-4000:]}"
+    expected = REFUSES.get(line.removeprefix(f"{SLIPWAY} "), "image")
+    assert refused == f"{SLIPWAY} {expected}"
+    assert jenkins.state() == before
+
+
+def test_a_restart_from_staging_does_nothing_twice(jenkins: Jenkins) -> None:
+    before = jenkins.state()
+    records = {path.name: path.read_bytes() for path in jenkins.kept.glob("*.json")}
+    jenkins.restart("Staging")
+    assert jenkins.state() == before
+    again = {path.name: path.read_bytes() for path in jenkins.stash.glob("*.json")}
+    assert {name for name in records if again[name] != records[name]} == set()
+
+
+def test_a_rollback_with_nothing_before_it_is_refused(jenkins: Jenkins) -> None:
+    before = jenkins.state()
+    codes = []
+    for action in jenkinsfile.play(PIPELINE, Build(params={"ACTION": "rollback"})):
+        codes.append(jenkins.do(action))
+        if codes[-1]:
+            break
+    assert codes[-1] == 5
+    assert "nothing was in production before" in jenkins.output
+    assert jenkins.state() == before

@@ -1,0 +1,98 @@
+"""`delivery.toml`: parsed once, checked key by key."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slipway import config
+from slipway.errors import ConfigError
+
+GOOD = """
+[model]
+name = "m"
+[tests.unit]
+paths = ["tests/unit"]
+[tests.integration]
+paths = ["tests/integration"]
+[tests.e2e]
+paths = ["tests/e2e"]
+[environments.staging]
+port = 1
+"""
+
+
+def test_the_projects_own_settings_parse() -> None:
+    root = Path(__file__).resolve().parents[2]
+    parsed = config.parse((root / "delivery.toml").read_text())
+    assert set(parsed.environments) >= {"staging", "production"}
+    assert set(parsed.gates) >= {"data", "prepared", "model", "image", "service"}
+
+
+def test_a_default_is_used_where_nothing_is_said() -> None:
+    assert config.parse(GOOD).environments["staging"].engine == "process"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("port = 1", "prot = 1"), "environments.staging.prot: unknown key; did you mean 'port'"),
+        (("port = 1", 'port = "1"'), "environments.staging.port: expected int, found str"),
+        (("port = 1", "port = true"), "environments.staging.port: expected int, found bool"),
+        (("port = 1", "watch_s = nan"), "environments.staging.watch_s: NaN is not a threshold"),
+        (("port = 1", 'engine = "swarm"'), "expected one of process"),
+        (('name = "m"', ""), "model.name: missing key"),
+        (('paths = ["tests/unit"]', 'paths = "tests/unit"'), "expected a list, found str"),
+        (('paths = ["tests/unit"]', "paths = [1]"), r"tests.unit.paths\[0\]: expected str"),
+        (("[model]", "[model"), "not TOML"),
+        (("[model]", "model = 1\n[x]"), "x: unknown key|model: expected a table"),
+        (("[environments.staging]", "[environment.staging]"), "did you mean 'environments'"),
+    ],
+)
+def test_a_mistake_is_named_with_its_key(change: tuple[str, str], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        config.parse(GOOD.replace(*change, 1))
+
+
+@given(st.text())
+def test_no_text_gives_a_crash(text: str) -> None:
+    try:
+        config.parse(text)
+    except ConfigError as error:
+        assert len(str(error).splitlines()) >= 3
+
+
+def test_the_nearest_settings_above_are_found(tmp_path: Path) -> None:
+    (tmp_path / "delivery.toml").write_text(GOOD)
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    project = config.load(below)
+    assert project.root == tmp_path
+    assert project.delivery == tmp_path / "delivery"
+
+
+def test_a_folder_without_settings_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no delivery\.toml here or above"):
+        config.load(tmp_path)
+
+
+def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "delivery.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="cannot read"):
+        config.load(tmp_path)
+
+
+def test_an_unknown_environment_names_the_known_ones(tmp_path: Path) -> None:
+    (tmp_path / "delivery.toml").write_text(GOOD)
+    with pytest.raises(ConfigError, match="no environment 'prod'"):
+        config.load(tmp_path).environment("prod")
+
+
+def test_the_ledger_can_be_named_by_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "delivery.toml").write_text(GOOD)
+    assert config.load(tmp_path).ledger_remote == ""
+    monkeypatch.setenv("SLIPWAY_LEDGER", "origin")
+    assert config.load(tmp_path).ledger_remote == "origin"
