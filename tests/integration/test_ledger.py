@@ -337,7 +337,28 @@ def test_a_kill_while_writing_leaves_a_ledger_that_reads_and_takes_more(
         told = ledger.read(book)
         versions = [event.version for event in told.events]
         assert len(versions) == len(set(versions))
-        assert set(ledger.tags_of(book)) == {f"next-basket@{version}" for version in versions}
+        lost = {f"next-basket@{version}" for version in versions} - set(ledger.tags_of(book))
+        assert lost <= {f"next-basket@{versions[-1]}"}  # git itself was killed between two refs
+    last = written(book, "register", "v99.0.0")
+    assert set(ledger.tags_of(book)) == {f"next-basket@{v}" for v in [*versions, last.version]}
+
+
+def test_a_tag_that_was_lost_comes_back_as_it_was_with_the_next_event(
+    root: Path, project: Project
+) -> None:
+    book = ledger.open_ledger(project)
+    registered = written(book, "register", "v0.1.0")
+    assigned(book, "v0.1.0")
+    remote = Path(book.copy.address)
+    names = ("next-basket@v0.1.0", "next-basket#production#1")
+    before = {name: git(remote, "rev-parse", f"refs/tags/{name}") for name in names}
+    for name in names:
+        git(remote, "update-ref", "-d", f"refs/tags/{name}")
+    shutil.rmtree(book.copy.folder)  # another checkout writes next
+    assert ledger.tags_of(book) == {}
+    written(book, "register", "v0.2.0")
+    assert {name: git(remote, "rev-parse", f"refs/tags/{name}") for name in names} == before
+    assert ledger.tags_of(book)["next-basket@v0.1.0"] == registered.id
 
 
 def test_locks_that_a_killed_git_left_do_not_stand_in_the_way(project: Project) -> None:

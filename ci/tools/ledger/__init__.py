@@ -91,7 +91,7 @@ def read(ledger: Ledger) -> History:
         EvidenceError: the ledger was rewritten, or an event is malformed.
     """
     with _copy(ledger):
-        return _events(ledger, clone.refresh(ledger.copy))
+        return _events(ledger, clone.refresh(ledger.copy).head)
 
 
 def append(ledger: Ledger, draft: Callable[[History], Draft | Event]) -> Event:
@@ -108,7 +108,8 @@ def append(ledger: Ledger, draft: Callable[[History], Draft | Event]) -> Event:
     until_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < until_s:
         with _copy(ledger):
-            head = clone.refresh(ledger.copy)
+            seen = clone.refresh(ledger.copy)
+            head = seen.head
             if heads.count(head) == TRIES:  # nobody is quicker: it is refused as such
                 break
             heads.append(head)
@@ -117,7 +118,7 @@ def append(ledger: Ledger, draft: Callable[[History], Draft | Event]) -> Event:
             if isinstance(drafted, Event):
                 return drafted
             event = _completed(drafted.event, history)
-            entry = _entry(event, history, drafted.records)
+            entry = _entry(event, history, drafted.records, seen.tags)
             commit = clone.commit(ledger.copy, head, entry)
             complaint = clone.push(ledger.copy, commit, head, list(entry.tags))
         if not complaint:
@@ -139,7 +140,7 @@ def records_of(ledger: Ledger, event: Event) -> dict[str, bytes]:
 def tags_of(ledger: Ledger) -> dict[str, str]:
     """Tag → commit, as the remote has them."""
     with _copy(ledger):
-        return clone.tags(ledger.copy)
+        return dict(clone.refresh(ledger.copy).tags)
 
 
 def until(seconds: float) -> str:
@@ -175,20 +176,43 @@ def _completed(event: Event, history: History) -> Event:
     return replace(event, at=event.at or moment(), number=number, nonce=nonce)
 
 
-def _entry(event: Event, history: History, records: Mapping[str, bytes]) -> clone.Entry:
-    now = datetime.fromisoformat(event.at)
+def _entry(
+    event: Event, history: History, records: Mapping[str, bytes], there: Mapping[str, str]
+) -> clone.Entry:
     content = {k: v for k, v in plain(event).items() if k != "id"}
-    title = " ".join(word for word in (event.kind, event.environment, event.version) if word)
     return clone.Entry(
-        message=f"{title}\n\n{event.reason}\n" if event.reason else f"{title}\n",
+        message=_message(event),
         files={
             "event.json": canonical(content),
             **{f"records/{name}": text for name, text in records.items()},
         },
-        tags=tags(event, history),
-        time=int(now.timestamp()),
-        tag_time=tag_time(history, now),
+        tags={**_lost_tags(history, there), **_tags(event, history)},
+        time=int(datetime.fromisoformat(event.at).timestamp()),
     )
+
+
+def _tags(event: Event, before: History) -> dict[str, clone.Tag]:
+    time_s = tag_time(before, datetime.fromisoformat(event.at))
+    return {
+        name: clone.Tag(commit, _message(event), time_s)
+        for name, commit in tags(event, before).items()
+    }
+
+
+def _lost_tags(history: History, there: Mapping[str, str]) -> dict[str, clone.Tag]:
+    """The tags that a push did not bring: git moves its refs one by one where it is killed."""
+    lost: dict[str, clone.Tag] = {}
+    for place, event in enumerate(history.events):
+        if set(tags(event, history)) <= set(there):
+            continue
+        made = _tags(event, History(history.events[:place]))
+        lost |= {name: replace(tag, commit=tag.commit or event.id) for name, tag in made.items()}
+    return lost
+
+
+def _message(event: Event) -> str:
+    title = " ".join(word for word in (event.kind, event.environment, event.version) if word)
+    return f"{title}\n\n{event.reason}\n" if event.reason else f"{title}\n"
 
 
 def _address(project: Project) -> str:

@@ -38,14 +38,30 @@ class Clone:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What the remote has: the ledger's head ("" where it is empty), and tag → commit."""
+
+    head: str
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Tag:
+    """An annotated tag to be made; an empty commit stands for the entry's own."""
+
+    commit: str
+    message: str
+    time: int
+
+
+@dataclass(frozen=True)
 class Entry:
     """What one commit adds: its message, its files, and tags on it or on earlier commits."""
 
     message: str
     files: Mapping[str, bytes]
-    tags: Mapping[str, str]  # tag → commit; empty: this one
+    tags: Mapping[str, Tag]
     time: int
-    tag_time: int
 
 
 @contextlib.contextmanager
@@ -67,24 +83,25 @@ def held(clone: Clone) -> Iterator[None]:
         yield
 
 
-def refresh(clone: Clone) -> str:
-    """Brings the copy up to date and gives the ledger's head, or "" where it is empty.
+def refresh(clone: Clone) -> Seen:
+    """Brings the copy up to date with the remote's branch and tells what the remote has.
 
     Raises:
         ToolError: the remote does not answer.
         EvidenceError: its history is not the one that was seen before, continued.
     """
-    listed = _ask(clone, "ls-remote", clone.address, clone.ref)
-    remote = listed.split("\t")[0].strip()
+    refs = _refs(_ask(clone, "ls-remote", clone.address, clone.ref, "refs/tags/*"))
+    remote = refs.pop(clone.ref, "")
+    seen = Seen(remote, {name.removeprefix("refs/tags/"): c for name, c in refs.items()})
     local = _git(clone, "rev-parse", "--verify", "--quiet", clone.ref).out.strip()
     if remote == local:
-        return local
+        return seen
     if remote:
         _ask(clone, "fetch", "--quiet", "--no-tags", clone.address, f"+{clone.ref}:{NEXT}")
         new = _check(clone, "rev-parse", NEXT).strip()
         if not local or _git(clone, "merge-base", "--is-ancestor", local, new).code == 0:
             _check(clone, "update-ref", clone.ref, new)
-            return new
+            return Seen(new, seen.tags)
     raise EvidenceError(
         f"the ledger was rewritten: {local[:12]} is not in its history any more",
         f"{clone.ref} of {clone.address}",
@@ -130,25 +147,23 @@ def objects(clone: Clone, names: Sequence[str]) -> list[bytes]:
     return contents
 
 
-def tags(clone: Clone) -> dict[str, str]:
-    """Tag → the commit that it names, as the remote has them."""
+def _refs(listed: str) -> dict[str, str]:
+    """Ref → the commit that it names, from the lines of `git ls-remote`."""
     found: dict[str, str] = {}
-    for line in _ask(clone, "ls-remote", "--tags", clone.address).splitlines():
+    for line in listed.splitlines():
         commit, _, ref = line.partition("\t")
-        name = ref.removeprefix("refs/tags/")
-        if name.endswith("^{}") or name not in found:
-            found[name.removesuffix("^{}")] = commit
+        if ref.endswith("^{}") or ref not in found:
+            found[ref.removesuffix("^{}")] = commit
     return found
 
 
 def commit(clone: Clone, parent: str, entry: Entry) -> str:
     """A commit here, not at the remote yet, with its annotated tags."""
     stream = [b"feature done\n", _commit_stream(parent, entry)]
-    for name, target in entry.tags.items():
-        stream.append(
-            f"tag {name}\nfrom {target or ':1'}\ntagger {AUTHOR} {entry.tag_time} +0000\n".encode()
-        )
-        stream.append(_data(entry.message.encode()))
+    for name, tag in entry.tags.items():
+        where = f"tag {name}\nfrom {tag.commit or ':1'}\n"
+        stream.append(f"{where}tagger {AUTHOR} {tag.time} +0000\n".encode())
+        stream.append(_data(tag.message.encode()))
     stream.append(b"done\n")
     done = _git(clone, "fast-import", "--quiet", "--force", stdin=b"".join(stream))
     if done.code:
@@ -165,7 +180,7 @@ def push(clone: Clone, new: str, old: str, tag_names: Sequence[str]) -> str:
     """
     refs = [f"{new}:{clone.ref}", *(f"refs/tags/{name}:refs/tags/{name}" for name in tag_names)]
     done = _git(clone, "push", "--quiet", "--atomic", *NO_EXTRAS, clone.address, *refs)
-    if done.code and refresh(clone) != new:
+    if done.code and refresh(clone).head != new:
         return _last(done)
     _check(clone, "update-ref", clone.ref, new, *([old] if old and not done.code else []))
     return ""
