@@ -1,130 +1,14 @@
-"""`delivery.toml` and the environment, read once. A default stands here and nowhere else."""
+"""One checkout and the environment around it, read once."""
 
-import math
 import os
 import sys
-import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
 
 from .errors import ConfigError
-from .typed import Mismatch, build
+from .settings import FILE, Config, Environment, parse
 
-FILE = "delivery.toml"
-
-
-@dataclass(frozen=True)
-class Model:
-    """What is delivered."""
-
-    name: str  # in the ledger, on the wire and in the report
-    title: str = ""  # one line for people
-    candidate: str = "models/candidate"  # where training leaves it
-    train_on: Literal["cpu", "gpu"] = "cpu"  # the label of the agent that trains
-
-
-@dataclass(frozen=True)
-class Source:
-    """A pinned public source: one member of one wheel."""
-
-    package: str
-    version: str
-    wheel_sha256: str
-    member: str
-    member_sha256: str
-
-
-@dataclass(frozen=True)
-class Data:
-    """The raw data, versioned by DVC."""
-
-    path: str = "data"
-    pointer: str = "data.dvc"
-    prepared: str = "prepared"
-    remote: str = ""  # DVC remote; empty: one of this user, in slipway's home
-    personal: tuple[str, ...] = ()  # columns whose values no finding shows
-    columns: dict[str, str] = field(default_factory=dict)  # raw header → kind, see tools/tables.py
-    source: Source | None = None
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One layer of tests."""
-
-    paths: tuple[str, ...]
-    allow_skips: tuple[str, ...] = ()  # test ids that may be skipped
-    timeout_s: float = 1800.0
-    workers: int = 1
-
-
-@dataclass(frozen=True)
-class Tests:
-    """The layers of tests that gate a delivery."""
-
-    unit: Layer
-    integration: Layer
-    e2e: Layer
-    subject: tuple[str, ...] = ("ci", "ml", "tests", "requirements", "pyproject.toml")
-
-
-@dataclass(frozen=True)
-class Artefact:
-    """How the model is packed."""
-
-    kind: Literal["bundle"] = "bundle"  # images come with the Docker engine
-    requirements: str = "requirements/serve.txt"
-    code: tuple[str, ...] = ("ml/__init__.py", "ml/features.py", "ml/serving")
-    module: str = "ml.serving"  # started as `python -m …`
-
-
-@dataclass(frozen=True)
-class Environment:
-    """One place where the model serves."""
-
-    engine: Literal["process"] = "process"
-    host: str = "127.0.0.1"
-    port: int = 0  # 0: any free one, kept from then on
-    approval: Literal["none", "person", "policy"] = "none"
-    branch: str = ""  # the only branch whose builds may change it; empty: any
-    ready_s: float = 30.0  # until a started service answers
-    watch_s: float = 1.0  # after the switch, before the assignment
-    drain_s: float = 10.0  # for the requests that the previous one still has
-    lease_s: float = 60.0  # how long to wait for another deployment
-    load_per_s: float = 100.0  # the service gate's load
-    load_for_s: float = 3.0
-
-
-@dataclass(frozen=True)
-class ApprovalRules:
-    """Who may release."""
-
-    approvers: tuple[str, ...] = ()
-    expires_h: float = 72.0
-
-
-@dataclass(frozen=True)
-class Ledger:
-    """Where releases are recorded."""
-
-    remote: str = ""  # a git remote's name or address; empty: a local one, for rehearsals
-    branch: str = "slipway-ledger"
-
-
-@dataclass(frozen=True)
-class Config:
-    """All of `delivery.toml`."""
-
-    model: Model
-    tests: Tests
-    environments: dict[str, Environment]
-    # subject → gate → its settings; a subject without gates blocks
-    gates: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
-    data: Data = field(default_factory=Data)
-    artefact: Artefact = field(default_factory=Artefact)
-    approval: ApprovalRules = field(default_factory=ApprovalRules)
-    ledger: Ledger = field(default_factory=Ledger)
+LOCAL_DOCKER = "unix:///var/run/docker.sock"
 
 
 @dataclass(frozen=True)
@@ -139,6 +23,9 @@ class Project:
     change: str = ""  # the pull request that a CI server builds: it may read, and write nothing
     branch: str = ""  # the branch that a CI server builds
     color: bool = False
+    docker_host: str = LOCAL_DOCKER
+    docker_config: Path = Path("~/.docker")  # where Docker keeps its credentials
+    registry_login: tuple[str, str] | None = field(default=None, repr=False)  # user, password
 
     @property
     def delivery(self) -> Path:
@@ -167,30 +54,6 @@ class Project:
         return self.config.environments[name]
 
 
-def parse(text: str, where: str = FILE) -> Config:
-    """The settings in the text of a `delivery.toml`.
-
-    Raises:
-        ConfigError: not TOML, an unknown or missing key, a wrong type, a threshold that is NaN.
-    """
-    try:
-        table = tomllib.loads(text)
-        _refuse_nan(table, "")
-        return build(Config, table)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"not TOML: {error}", where, "mend the line it names") from error
-    except Mismatch as error:
-        raise ConfigError(str(error), where, "see docs/reference/delivery-toml.md") from error
-
-
-def _refuse_nan(value: Any, key: str) -> None:
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            _refuse_nan(inner, f"{key}.{name}" if key else name)
-    elif isinstance(value, float) and math.isnan(value):
-        raise Mismatch(key, "NaN is not a threshold")
-
-
 def load(start: Path | None = None) -> Project:
     """The project around `start` (default: the current folder): the nearest `delivery.toml`.
 
@@ -214,7 +77,20 @@ def load(start: Path | None = None) -> Project:
         change=os.environ.get("CHANGE_ID", ""),
         branch=os.environ.get("BRANCH_NAME", ""),
         color=sys.stdout.isatty() and "NO_COLOR" not in os.environ,
+        docker_host=os.environ.get("DOCKER_HOST") or LOCAL_DOCKER,
+        docker_config=_docker_config(),
+        registry_login=_registry_login(),
     )
+
+
+def _docker_config() -> Path:
+    named = os.environ.get("DOCKER_CONFIG")
+    return Path(named or os.path.expanduser("~/.docker"))  # noqa: PTH111  (there may be no home)
+
+
+def _registry_login() -> tuple[str, str] | None:
+    user, password = (os.environ.get(f"SLIPWAY_REGISTRY_{n}", "") for n in ("USER", "PASSWORD"))
+    return (user, password) if user else None
 
 
 def home() -> Path:
@@ -256,6 +132,12 @@ def installer_environment() -> dict[str, str]:
     """The environment for the package installer: pip's index in the installer's own words."""
     index = os.environ.get("PIP_INDEX_URL")
     return {**({"UV_DEFAULT_INDEX": index} if index else {}), **os.environ}
+
+
+def docker_environment(host: str) -> dict[str, str]:
+    """What the Docker SDK reads to reach an engine: its address, and its TLS settings."""
+    names = ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
+    return {"DOCKER_HOST": host, **{n: os.environ[n] for n in names if n in os.environ}}
 
 
 def service_environment() -> dict[str, str]:

@@ -14,6 +14,7 @@ from .errors import EvidenceError, ToolError
 from .typed import Mismatch, build, plain
 
 Outcome = Literal["pass", "warn", "block", "skip", "not_applicable"]
+Kind = Literal["image", "local-image", "bundle"]
 
 
 @dataclass(frozen=True)
@@ -109,14 +110,16 @@ class Evaluation(Record):
 class Image(Record):
     """The artefact that is promoted, of kind `image`, `local-image` or `bundle`."""
 
-    schema: str = "image/1"
-    kind: Literal["image", "local-image", "bundle"]
+    schema: str = "image/2"
+    kind: Kind
     reference: str  # where it can be had
     model: str
     dataset: str
-    tree: str  # tree digest of ml/
+    tree: str  # tree digest of the code that serves
     requirements: str  # sha256 of the serving requirements
     bytes: int
+    variant: Literal["cpu", "gpu"] = "cpu"
+    runtime: str = ""  # digest of what it shares with other models' images; bundles have none
     evidence: dict[str, str]  # record → sha256, what it was built on
     unproven: tuple[str, ...] = ()
 
@@ -132,9 +135,10 @@ class Deployment(Record):
     engine: str
     url: str
     previous: dict[str, str] | None  # version and digest that served before
-    ledger: str  # ledger commit of the assignment
+    ledger: str  # ledger commit of the assignment, or of the canary
     switch_ms: float
     evidence: dict[str, str]
+    percent: int = 100  # of the requests
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from slipway import config, errors, gates, records, stages
+from slipway import errors, gates, records, settings, stages
 from tests.meanings import MEANINGS
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -126,15 +126,17 @@ def _settings(cls: type) -> str:
 def toml() -> str:
     """A table a table of delivery.toml."""
     chapters = [
-        ("[model]", config.Model),
-        ("[data]", config.Data),
-        ("[data.source]", config.Source),
-        ("[tests]", config.Tests),
-        ("[tests.unit], [tests.integration], [tests.e2e]", config.Layer),
-        ("[artefact]", config.Artefact),
-        ("[environments.NAME]", config.Environment),
-        ("[approval]", config.ApprovalRules),
-        ("[ledger]", config.Ledger),
+        ("[model]", settings.Model),
+        ("[data]", settings.Data),
+        ("[data.source]", settings.Source),
+        ("[tests]", settings.Tests),
+        ("[tests.unit], [tests.integration], [tests.e2e]", settings.Layer),
+        ("[artefact]", settings.Artefact),
+        ("[image]", settings.ImageSettings),
+        ("[environments.NAME]", settings.Environment),
+        ("[retention]", settings.Retention),
+        ("[approval]", settings.ApprovalRules),
+        ("[ledger]", settings.Ledger),
     ]
     return "\n\n".join(_chapter(f"## {title}", cls) for title, cls in chapters)
 

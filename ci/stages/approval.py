@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from ..config import FILE, Project
+from ..config import Project
 from ..errors import EvidenceError
 from ..records import Approval, Image, Verdict, digest_file, read, read_if_there
+from ..settings import FILE
 from ..tools import ledger
 from . import tickets
 

@@ -3,9 +3,10 @@
 import argparse
 from dataclasses import replace
 
-from ..config import FILE, Project
+from ..config import Project
 from ..errors import ConfigError, EvidenceError
 from ..records import Approval, write
+from ..settings import FILE
 from ..tools import git
 from . import Done, approval, say
 

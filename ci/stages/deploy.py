@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import replace
 
-from ..config import FILE, Project
+from ..config import Project
 from ..errors import ConfigError, EvidenceError, ToolError
 from ..records import (
     Approval,
@@ -17,6 +17,7 @@ from ..records import (
     read_if_there,
     write,
 )
+from ..settings import FILE
 from ..tools import git, ledger
 from ..tools.ledger import events
 from . import Done, approval, approve, promotion, say, tickets

@@ -3,9 +3,10 @@
 import argparse
 from pathlib import Path
 
-from ..config import FILE, Project
+from ..config import Project
 from ..errors import ConfigError, EvidenceError
 from ..records import Candidate, Image, digest_file, digest_tree, read, read_if_there, write
+from ..settings import FILE
 from ..tools import git, store
 from ..tools.engines import backends
 from . import Done, say, tickets
@@ -101,7 +102,7 @@ def _record(
         subject=digest,
         on=evidence["model-verdict"],
         commit=git.commit(project.root),
-        kind=project.config.artefact.kind,
+        kind="bundle",
         reference=str(path),
         model=candidate.subject,
         dataset=candidate.dataset,

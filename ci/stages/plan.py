@@ -5,9 +5,10 @@ import shutil
 from pathlib import Path
 from typing import Literal
 
-from ..config import FILE, Project
+from ..config import Project
 from ..gates import configured
 from ..records import Plan, canonical, digest_file, digest_of, parse, read_if_there, write
+from ..settings import FILE
 from ..tools import dvc, git, ledger, pipeline
 from ..tools.engines import engine_of
 from ..typed import plain

@@ -6,11 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..config import Environment, Project
+from ..config import Project
 from ..errors import ConfigError, EvidenceError, ToolError
 from ..gates.service import BadRequest, Exported, Load, ServiceEvidence
-from ..records import Deployment, Probe, digest_file, read, write
-from ..tools import bad_requests, git, load, service, store
+from ..records import Deployment, Image, Probe, digest_file, read, write
+from ..settings import Environment
+from ..tools import artefacts, bad_requests, git, load, service
+from ..tools.artefacts import Artefact
 from ..tools.engines import engine_of
 from . import Done, measured, say
 from .subjects.image import judged
@@ -39,9 +41,12 @@ def run(project: Project, args: argparse.Namespace) -> Done:
     if standing and not args.again:
         say(f"{args.environment} was probed already since it was deployed")
         return Done("already probed", standing.subject)
-    artefact = store.bundle(project.home, deployment.subject)
+    image = read(project.delivery, "image", Image)
+    artefact = artefacts.open_artefact(
+        project, image.kind, image.subject, model=image.model, environment=args.environment
+    )
     bodies = _bodies(args.requests) if args.requests else None
-    evidence = measure(url, artefact, deployment.subject, settings, bodies)
+    evidence = measure(url, artefact, settings, bodies)
     record = Probe(
         subject=deployment.subject,
         on=on,
@@ -57,20 +62,15 @@ def run(project: Project, args: argparse.Namespace) -> Done:
 
 
 def measure(
-    url: str,
-    artefact: Path,
-    digest: str,
-    settings: Environment,
-    bodies: list[bytes] | None = None,
+    url: str, artefact: Artefact, settings: Environment, bodies: list[bytes] | None = None
 ) -> ServiceEvidence:
     """Everything that the service's gates read.
 
     Args:
-        artefact: the bundle whose model should answer.
+        artefact: what should answer.
         bodies: what the load sends; None sends the model's samples.
     """
-    samples, tolerance = service.samples_of(artefact)
-    model = str(json.loads(store.member(artefact, f"{store.MODEL}/signature.json")).get("name"))
+    samples, model, digest = artefact.samples, artefact.name, artefact.digest
     before = _metrics(url)
     sent = _load(url, digest, settings, bodies or _encoded([s["request"] for s in samples]))
     after = _metrics(url)
@@ -82,7 +82,7 @@ def measure(
         health={path: _status(service.ask(url, path)) for path in paths},
         model=model,
         models=(str(server.get("name")),) if isinstance(server, dict) else (),
-        samples=judged(asked, tolerance),
+        samples=judged(asked, artefact.tolerance),
         load=sent,
         bad_requests=_bad_requests(url, model),
         metrics=_exported(before, after),

@@ -9,14 +9,15 @@ import os
 import pwd
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
-from ..config import Environment, Project
+from ..config import Project
 from ..errors import EvidenceError, SlipwayError, ToolError
-from ..tools import engines, service, store
+from ..settings import Environment
+from ..tools import artefacts, engines, service
 from ..tools import ledger as book
-from ..tools.engines import Engine, Instance, Live
+from ..tools.artefacts import Artefact
+from ..tools.engines import Engine, Instance, Live, choice
 from ..tools.interrupts import Interrupts
 from ..tools.ledger.events import Event, History
 from . import say, warn
@@ -99,11 +100,12 @@ def promote(
         put = _agree(place, last, live)
         done(put)
         return put
-    artefact = store.bundle(place.project.home, goal.digest)
+    artefact = _open(place, goal)
     with contextlib.ExitStack() as undo:
         with place.signals.held():
             intent = _intend(place, goal, records, right)
             undo.push(lambda _, error, __: _undo(place, intent, live, error))
+        choice.keep(place.project, place.name, place.engine.name)
         switch_ms = _start_and_switch(place, goal, artefact)
         now = _serving(place)
         service.watch(now.url, digest=goal.digest, seconds=place.settings.watch_s)
@@ -136,9 +138,16 @@ def _agree(place: Place, last: Event, live: Live | None) -> Put:
     return Put(last, _bring_back(place, last), "live again")
 
 
-def _start_and_switch(place: Place, goal: Event, artefact: Path) -> float:
-    instance = place.engine.start(artefact, digest=goal.digest, version=goal.version)
-    service.check(instance.url, artefact, digest=goal.digest)
+def _open(place: Place, event: Event) -> Artefact:
+    return artefacts.open_artefact(
+        place.project, event.artefact, event.digest, model=event.model, environment=place.name
+    )
+
+
+def _start_and_switch(place: Place, goal: Event, artefact: Artefact) -> float:
+    choice.refuse_kind(place.project, place.name, artefact.kind)
+    instance = place.engine.start(artefact, version=goal.version)
+    service.check(instance.url, artefact)
     return place.engine.switch(instance)
 
 
@@ -185,7 +194,7 @@ def _settle(place: Place) -> None:
 
 def _bring_back(place: Place, assignment: Event) -> Live:
     """Serves again what the ledger assigns, from the store."""
-    artefact = store.bundle(place.project.home, assignment.digest)
+    artefact = _open(place, assignment)
     before = place.engine.live()
     try:
         _start_and_switch(place, assignment, artefact)

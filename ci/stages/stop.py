@@ -3,9 +3,10 @@
 import argparse
 from dataclasses import replace
 
-from ..config import Environment, Project
+from ..config import Project
 from ..errors import ConfigError
-from ..tools.engines import engine_of, trial
+from ..settings import Environment
+from ..tools.engines import choice, engine_of, trial
 from . import Done, say
 
 
@@ -27,6 +28,7 @@ def run(project: Project, args: argparse.Namespace) -> Done:
         settings, engine = project.environment(name), engine_of(project, name)
         with engine.lease(settings.lease_s):
             told = engine.stop()
+            choice.forget(project, name)
         say(f"{name}: {'ended ' + ', '.join(told) if told else 'nothing ran'}")
         ended += len(told)
     if args.all:

@@ -5,11 +5,12 @@ import sys
 import time
 from dataclasses import replace
 
-from ..config import Layer, Project
+from ..config import Project
 from ..gates import Gate, configured, judge, settings_digest
 from ..gates.tests import TestsEvidence
 from ..records import Verdict, digest_file, read_if_there, write_atomically
 from ..report import junit, terminal
+from ..settings import Layer
 from ..tools import git, process
 from . import Done, gate, say, warn
 from .subjects import Subject

@@ -6,12 +6,11 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..errors import EvidenceError, ToolError
-from . import store
+from ..errors import ToolError
+from .artefacts import Artefact
 
 TIMEOUT_S = 10.0
 POLL_S = 0.05
@@ -112,24 +111,6 @@ def ready(url: str, timeout_s: float = TIMEOUT_S) -> Answer:
     return ask(url, "/v2/health/ready", timeout_s=timeout_s)
 
 
-def samples_of(artefact: Path) -> tuple[list[dict[str, Any]], float]:
-    """The samples of the model in a bundle, and how far a score may be off.
-
-    Raises:
-        EvidenceError: the bundle does not hold them.
-    """
-    try:
-        samples = json.loads(store.member(artefact, f"{store.MODEL}/samples.json"))
-        signature = json.loads(store.member(artefact, f"{store.MODEL}/signature.json"))
-        return [dict(sample) for sample in samples], float(signature["tolerance"])
-    except (ValueError, TypeError, KeyError) as error:
-        raise EvidenceError(
-            f"the model's samples or signature are malformed: {error!r}",
-            str(artefact),
-            "train the model again",
-        ) from error
-
-
 def ask_samples(url: str, samples: Sequence[Mapping[str, Any]]) -> list[Sample]:
     """What a service answers to a model's own samples, compared with training."""
     asked = []
@@ -163,21 +144,20 @@ def difference(expected: Any, answer: Any) -> float:
     return math.inf if math.isnan(worst) or any(map(math.isnan, gaps)) else worst
 
 
-def check(url: str, artefact: Path, *, digest: str) -> None:
+def check(url: str, artefact: Artefact) -> None:
     """Asks an instance whether it is ready, and all samples of the model that it holds.
 
     Raises:
         ToolError: it is not ready, is another artefact, or answers otherwise than training.
     """
-    answer = ready(url)
-    if (answer.status, answer.digest) != (200, digest):
+    answer, samples, allowed = ready(url), artefact.samples, artefact.tolerance
+    if (answer.status, answer.digest) != (200, artefact.digest):
         raise _sick(f"it says {answer.status or answer.error} as {answer.digest or 'nobody'}", url)
-    samples, tolerance = samples_of(artefact)
     if not samples:
         raise _sick("its model has no samples to ask", url)
     for number, sample in enumerate(ask_samples(url, samples), 1):
-        if sample.digest != digest or not sample.difference <= tolerance:
-            said = sample.error or f"off by {sample.difference:g}, allowed is {tolerance:g}"
+        if sample.digest != artefact.digest or not sample.difference <= allowed:
+            said = sample.error or f"off by {sample.difference:g}, allowed is {allowed:g}"
             raise _sick(f"sample {number} of {len(samples)}: {said}", url)
 
 

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from ..config import Project, Source, installer_environment
+from ..config import Project, installer_environment
 from ..errors import ConfigError, EvidenceError, ToolError
 from ..records import digest_file, write_atomically
+from ..settings import Source
 from . import dvc, environment, folders
 from .locks import held
 from .process import run

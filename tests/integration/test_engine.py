@@ -20,9 +20,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from slipway.config import Environment, Project, load
+from slipway.config import Project, load
 from slipway.errors import EvidenceError, ToolError
 from slipway.records import digest_tree
+from slipway.settings import Environment
 from slipway.tools import daemons, service, store
 from slipway.tools import load as load_tool
 from slipway.tools.engines import Engine, Instance, backends, engine_of, releases, route

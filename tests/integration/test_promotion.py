@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from slipway.config import Project, parse
+from slipway.config import Project
 from slipway.errors import ConfigError, EvidenceError, ToolError
 from slipway.records import Approval, Release, digest_tree, read, seal
+from slipway.settings import parse
 from slipway.tools import engines, store
 from tests import deliveries
 from tests.promotions import (

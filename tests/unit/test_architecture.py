@@ -27,11 +27,12 @@ HEAVY = {
 }
 LAYERS = {  # which layers a layer may use besides itself
     "__main__": {"stages", "config", "errors"},
-    "stages": {"gates", "tools", "report", "config", "records", "typed", "errors"},
-    "gates": {"config", "records", "typed", "errors"},
-    "tools": {"config", "records", "typed", "errors"},
-    "report": {"config", "records", "typed", "errors"},
-    "config": {"typed", "errors"},
+    "stages": {"gates", "tools", "report", "config", "settings", "records", "typed", "errors"},
+    "gates": {"config", "settings", "records", "typed", "errors"},
+    "tools": {"config", "settings", "records", "typed", "errors"},
+    "report": {"config", "settings", "records", "typed", "errors"},
+    "config": {"settings", "typed", "errors"},
+    "settings": {"typed", "errors"},
     "records": {"typed", "errors"},
     "typed": {"errors"},
     "errors": set(),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slipway import config
+from slipway import config, settings
 from slipway.errors import ConfigError
 
 GOOD = """
@@ -25,13 +25,13 @@ port = 1
 
 def test_the_projects_own_settings_parse() -> None:
     root = Path(__file__).resolve().parents[2]
-    parsed = config.parse((root / "delivery.toml").read_text())
+    parsed = settings.parse((root / "delivery.toml").read_text())
     assert set(parsed.environments) >= {"staging", "production"}
     assert set(parsed.gates) >= {"data", "prepared", "model", "image", "service"}
 
 
 def test_a_default_is_used_where_nothing_is_said() -> None:
-    assert config.parse(GOOD).environments["staging"].engine == "process"
+    assert settings.parse(GOOD).environments["staging"].engine == "auto"
 
 
 @pytest.mark.parametrize(
@@ -52,13 +52,13 @@ def test_a_default_is_used_where_nothing_is_said() -> None:
 )
 def test_a_mistake_is_named_with_its_key(change: tuple[str, str], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        config.parse(GOOD.replace(*change, 1))
+        settings.parse(GOOD.replace(*change, 1))
 
 
 @given(st.text())
 def test_no_text_gives_a_crash(text: str) -> None:
     try:
-        config.parse(text)
+        settings.parse(text)
     except ConfigError as error:
         assert len(str(error).splitlines()) >= 3
 

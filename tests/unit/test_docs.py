@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from slipway import config, gates, stages
-from slipway.config import Config
+from slipway import gates, settings, stages
 from slipway.gates.model import ModelEvidence
+from slipway.settings import Config
 from slipway.typed import build
 from tests import reference
 from tests.meanings import MEANINGS
@@ -156,7 +156,7 @@ def merged(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
 def test_every_settings_example_is_accepted(
     example: types.ModuleType, page: str, text: str
 ) -> None:
-    ours = tomllib.loads((ROOT / config.FILE).read_text())
+    ours = tomllib.loads((ROOT / settings.FILE).read_text())
     settings = build(Config, merged(ours, tomllib.loads(text)))
     for subject, tables in settings.gates.items():
         gates.configured(subject, tables)

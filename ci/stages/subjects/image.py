@@ -8,7 +8,8 @@ from ...config import Project
 from ...gates.found import Samples
 from ...gates.image import ImageEvidence
 from ...records import Image, Probe, digest_file, digest_tree, read, write
-from ...tools import git, service, store
+from ...tools import artefacts, git, service, store
+from ...tools.artefacts import Artefact
 from ...tools.engines import backends
 from ...tools.engines.trial import Trial, trial
 from .. import measured
@@ -36,8 +37,8 @@ def collect(project: Project, _: argparse.Namespace) -> Subject:
 
 
 def _measure(project: Project, image: Image, on: str) -> Probe:
-    artefact = store.bundle(project.home, image.subject)
-    with trial(project, artefact, digest=image.subject) as running:
+    artefact = artefacts.open_artefact(project, image.kind, image.subject, model=image.model)
+    with trial(project, artefact) as running:
         evidence = _evidence(image, artefact, running)
     record = Probe(
         subject=image.subject,
@@ -51,25 +52,24 @@ def _measure(project: Project, image: Image, on: str) -> Probe:
     return write(project.delivery, NAME, record)
 
 
-def _evidence(image: Image, artefact: Path, running: Trial) -> ImageEvidence:
-    wanted, tolerance = service.samples_of(artefact)
-    asked = service.ask_samples(running.instance.url, wanted)
+def _evidence(image: Image, artefact: Artefact, running: Trial) -> ImageEvidence:
+    asked = service.ask_samples(running.instance.url, artefact.samples)
     return ImageEvidence(
         kind=image.kind,
         digest=image.subject,
-        stored=digest_file(artefact),
+        stored=digest_file(Path(artefact.reference)),
         answered=", ".join(sorted({sample.digest for sample in asked})),
         repacked=store.digest_packed(store.tree_files(running.folder)),
         model=digest_tree(running.folder / store.MODEL),
         model_recorded=image.model,
         requirements=digest_file(running.folder / backends.REQUIREMENTS),
         requirements_recorded=image.requirements,
-        bytes=artefact.stat().st_size,
+        bytes=image.bytes,
         memory_bytes=running.memory_bytes(),
         cpu_s=running.cpu_s,
         writable=running.writable(),
         changed=running.changed(),
-        samples=judged(asked, tolerance),
+        samples=judged(asked, artefact.tolerance),
     )
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...config import installer_environment, service_environment
-from ...errors import ToolError
+from ...errors import EvidenceError, ToolError
 from .. import daemons, environment, service, store
+from ..artefacts import Artefact
 from ..daemons import Daemon
 from ..process import exit_code
 from . import Instance, releases
@@ -36,13 +37,21 @@ class Backend:
     log: Path
 
 
-def start(place: Place, artefact: Path, *, digest: str, version: str) -> Backend:
-    """A process that serves an artefact and answers.
+def start(place: Place, artefact: Artefact, *, version: str) -> Backend:
+    """A process that serves a bundle and answers.
 
     Raises:
+        EvidenceError: it is no bundle, or its bytes are not those of its digest.
         ToolError: it did not get ready; it was ended, and the message holds its last words.
     """
-    folder = releases.unpacked(place.state, artefact, digest)
+    digest = artefact.digest
+    if artefact.path is None:
+        raise EvidenceError(
+            f"the process engine runs bundles, this is a {artefact.kind}",
+            artefact.reference,
+            "run 'slipway image' again where no Docker engine is asked for",
+        )
+    folder = releases.unpacked(place.state, artefact.path, digest)
     python = environment.ensure(folder / REQUIREMENTS, place.cache, installer_environment())
     for _ in range(TRIES):
         backend = _spawn(place, folder, python / "bin" / "python", digest, version)

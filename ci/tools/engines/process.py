@@ -10,7 +10,9 @@ from typing import TextIO
 
 from ...config import Project
 from ...errors import ToolError
+from ...records import Kind
 from .. import daemons, service
+from ..artefacts import Artefact
 from . import Instance, Live, backends, releases, route
 from .backends import Backend, Place
 from .route import Address
@@ -23,6 +25,7 @@ class ProcessEngine:
     """
 
     name = "process"
+    kinds: tuple[Kind, ...] = ("bundle",)
 
     def __init__(self, project: Project, environment: str) -> None:
         self.environment = environment
@@ -78,10 +81,10 @@ class ProcessEngine:
         said = (answer.status, answer.digest, answer.release)
         return Live(url, instance, said == (200, instance.digest, instance.version))
 
-    def start(self, artefact: Path, *, digest: str, version: str) -> Instance:
+    def start(self, artefact: Artefact, *, version: str) -> Instance:
         """A service of this bundle, ready to answer, without traffic yet."""
         self._address()  # a port that is in use stops a deployment before it began
-        return backends.start(self._place, artefact, digest=digest, version=version).instance
+        return backends.start(self._place, artefact, version=version).instance
 
     def switch(self, to: Instance) -> float:
         """Sends all traffic to an instance without failing a request; gives milliseconds."""

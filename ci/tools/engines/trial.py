@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ...config import Project
 from ...records import digest_tree
-from .. import daemons, locks, store
+from .. import daemons, locks
+from ..artefacts import Artefact
 from . import Instance, backends, releases
 from .backends import Backend, Place
 
@@ -51,20 +52,20 @@ class Trial:
 
 
 @contextlib.contextmanager
-def trial(project: Project, artefact: Path, *, digest: str) -> Iterator[Trial]:
+def trial(project: Project, artefact: Artefact) -> Iterator[Trial]:
     """An instance of its own, that ends with the block; one that a crash left is ended first.
 
     Raises:
         ToolError: it did not get ready.
-        EvidenceError: the artefact is not what `digest` says.
+        EvidenceError: it is no bundle, or its bytes are not those of its digest.
     """
     with contextlib.ExitStack() as held:
         state = held.enter_context(_state(project.home / "trials"))
         place = Place(state, project.cache, project.config.artefact.module, READY_S)
-        backend = backends.start(place, artefact, digest=digest, version="trial")
+        backend = backends.start(place, artefact, version="trial")
         cpu_s = daemons.cpu_s(backend.daemon)
-        folder = state / releases.FOLDER / digest.removeprefix("sha256:")
-        yield Trial(backend.instance, folder, cpu_s, store.digest_unpacked(artefact), backend)
+        folder = state / releases.FOLDER / artefact.digest.removeprefix("sha256:")
+        yield Trial(backend.instance, folder, cpu_s, digest_tree(folder), backend)
 
 
 @contextlib.contextmanager

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ...config import FILE, Project
+from ...config import Project
 from ...errors import ConfigError, EvidenceError, ToolError
 from ...records import canonical
+from ...settings import FILE
 from ...typed import Mismatch, build, plain
 from ..process import run
 from . import clone

@@ -8,7 +8,7 @@ from typing import Literal
 
 from ...errors import ConfigError
 
-Kind = Literal["register", "intent", "assign", "undo", "rollback", "release"]
+Kind = Literal["register", "intent", "canary", "assign", "undo", "rollback", "release"]
 PRODUCTION = "production"
 VERSION = re.compile(r"v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 

@@ -1,0 +1,211 @@
+"""`delivery.toml` as values. A default stands here and nowhere else."""
+
+import math
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from .errors import ConfigError
+from .typed import Mismatch, build
+
+FILE = "delivery.toml"
+CANARY = "canary"  # names a promotion's first part; no environment may be called so
+PINNED = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is delivered."""
+
+    name: str  # in the ledger, on the wire and in the report
+    title: str = ""  # one line for people
+    candidate: str = "models/candidate"  # where training leaves it
+    train_on: Literal["cpu", "gpu"] = "cpu"  # the label of the agent that trains
+
+
+@dataclass(frozen=True)
+class Source:
+    """A pinned public source: one member of one wheel."""
+
+    package: str
+    version: str
+    wheel_sha256: str
+    member: str
+    member_sha256: str
+
+
+@dataclass(frozen=True)
+class Data:
+    """The raw data, versioned by DVC."""
+
+    path: str = "data"
+    pointer: str = "data.dvc"
+    prepared: str = "prepared"
+    remote: str = ""  # DVC remote; empty: one of this user, in slipway's home
+    personal: tuple[str, ...] = ()  # columns whose values no finding shows
+    columns: dict[str, str] = field(default_factory=dict)  # raw header → kind, see tools/tables.py
+    source: Source | None = None
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of tests."""
+
+    paths: tuple[str, ...]
+    allow_skips: tuple[str, ...] = ()  # test ids that may be skipped
+    timeout_s: float = 1800.0
+    workers: int = 1
+
+
+@dataclass(frozen=True)
+class Tests:
+    """The layers of tests that gate a delivery."""
+
+    unit: Layer
+    integration: Layer
+    e2e: Layer
+    subject: tuple[str, ...] = ("ci", "ml", "tests", "requirements", "pyproject.toml")
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """How the model is packed."""
+
+    kind: Literal["auto", "image", "local-image", "bundle"] = "auto"  # auto: the best that is here
+    requirements: str = "requirements/serve.txt"
+    code: tuple[str, ...] = ("ml/__init__.py", "ml/features.py", "ml/serving")
+    module: str = "ml.serving"  # started as `python -m …`
+
+
+@dataclass(frozen=True)
+class ImageSettings:
+    """How images are made, and where they are kept."""
+
+    registry: str = ""  # host[:port]; empty: one of this machine, started on demand
+    repository: str = ""  # empty: the model's name
+    variant: Literal["cpu", "gpu"] = "cpu"
+    base: str = ""  # name@sha256:…; empty: docker/base builds one
+    proxy: str = ""  # an nginx image, name@sha256:…; empty: docker/proxy builds one
+    ca: str = ""  # file of the authority behind the registry's TLS; empty: the system's
+    insecure: bool = False  # plain HTTP to a registry that is not on this machine
+    # variant → hash-pinned requirements of the serving image
+    requirements: dict[str, str] = field(
+        default_factory=lambda: {
+            "cpu": "requirements/serve.txt",
+            "gpu": "requirements/serve-gpu.txt",
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One place where the model serves."""
+
+    engine: Literal["auto", "process", "docker"] = "auto"  # auto: docker where it answers
+    # the kind of artefact it takes; empty: whatever its engine runs, an image if that is "docker"
+    requires: Literal["", "image", "local-image", "bundle"] = ""
+    docker_host: str = ""  # address of the Docker engine; empty: DOCKER_HOST, else this machine's
+    repository: str = ""  # where its images are kept; empty: as `[image]` says
+    host: str = "127.0.0.1"
+    port: int = 0  # 0: any free one, kept from then on
+    approval: Literal["none", "person", "policy"] = "none"
+    branch: str = ""  # the only branch whose builds may change it; empty: any
+    canary: int = 0  # percent of the requests that a full deployment wants tried first; 0: none
+    canary_h: float = 2.0  # hours until a canary that nobody decided on is taken back
+    memory_mb: int = 1024  # what one instance may take
+    cpus: float = 1.0
+    ready_s: float = 30.0  # until a started service answers
+    watch_s: float = 1.0  # after the switch, before the assignment
+    drain_s: float = 10.0  # for the requests that the previous one still has
+    lease_s: float = 60.0  # how long to wait for another deployment
+    load_per_s: float = 100.0  # the service gate's load
+    load_for_s: float = 3.0
+
+
+@dataclass(frozen=True)
+class ApprovalRules:
+    """Who may release."""
+
+    approvers: tuple[str, ...] = ()
+    expires_h: float = 72.0
+
+
+@dataclass(frozen=True)
+class Retention:
+    """What `slipway prune` keeps."""
+
+    releases: int = 5  # of each environment: the live one and those before it
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Where releases are recorded."""
+
+    remote: str = ""  # a git remote's name or address; empty: a local one, for rehearsals
+    branch: str = "slipway-ledger"
+
+
+@dataclass(frozen=True)
+class Config:
+    """All of `delivery.toml`."""
+
+    model: Model
+    tests: Tests
+    environments: dict[str, Environment]
+    # subject → gate → its settings; a subject without gates blocks
+    gates: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    data: Data = field(default_factory=Data)
+    artefact: Artefact = field(default_factory=Artefact)
+    image: ImageSettings = field(default_factory=ImageSettings)
+    retention: Retention = field(default_factory=Retention)
+    approval: ApprovalRules = field(default_factory=ApprovalRules)
+    ledger: Ledger = field(default_factory=Ledger)
+
+
+def parse(text: str, where: str = FILE) -> Config:
+    """The settings in the text of a `delivery.toml`.
+
+    Raises:
+        ConfigError: not TOML, an unknown or missing key, a wrong type, a threshold that is NaN.
+    """
+    try:
+        table = tomllib.loads(text)
+        _refuse_nan(table, "")
+        config = build(Config, table)
+        _refuse_odd(config)
+        return config
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"not TOML: {error}", where, "mend the line it names") from error
+    except Mismatch as error:
+        raise ConfigError(str(error), where, "see docs/reference/delivery-toml.md") from error
+
+
+def _refuse_nan(value: Any, key: str) -> None:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            _refuse_nan(inner, f"{key}.{name}" if key else name)
+    elif isinstance(value, float) and math.isnan(value):
+        raise Mismatch(key, "NaN is not a threshold")
+
+
+def _refuse_odd(config: Config) -> None:
+    """Values of the right type that mean nothing."""
+    for name, environment in config.environments.items():
+        where = f"environments.{name}"
+        if name == CANARY:
+            raise Mismatch(where, f"'{CANARY}' is what a promotion's first part is called")
+        if not 0 <= environment.port <= 65535:
+            raise Mismatch(f"{where}.port", "not between 0 and 65535")
+        if not 0 <= environment.canary <= 50:
+            raise Mismatch(f"{where}.canary", "not between 0 and 50 percent")
+        for key in ("load_per_s", "load_for_s", "memory_mb", "cpus", "canary_h", "ready_s"):
+            if not getattr(environment, key) > 0:
+                raise Mismatch(f"{where}.{key}", "not above 0")
+    for key in ("base", "proxy"):
+        named = getattr(config.image, key)
+        if named and not PINNED.fullmatch(named):
+            raise Mismatch(f"image.{key}", f"'{named}' is not name@sha256:…: a tag can move")
+    if config.retention.releases < 1:
+        raise Mismatch("retention.releases", "not at least 1: the live one is among them")
