@@ -66,7 +66,7 @@ class Tests:
     unit: Layer
     integration: Layer
     e2e: Layer
-    subject: tuple[str, ...] = ("ci", "ml", "tests", "requirements", "pyproject.toml")
+    subject: tuple[str, ...] = ("ci", "ml", "tests", "docker", "requirements", "pyproject.toml")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,10 @@ if str(ROOT) not in sys.path:
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_home(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """No test touches the user's own environments, ledger or store."""
+    """No test touches the user's own environments, ledger or store, or finds Docker by chance."""
+    from tests import surroundings  # remembers what is hidden here
+
+    os.environ["DOCKER_HOST"] = surroundings.NOWHERE
     os.environ["SLIPWAY_HOME"] = str(tmp_path_factory.mktemp("home"))
     os.environ.pop("SLIPWAY_LEDGER", None)
     for name in ("GIT_AUTHOR", "GIT_COMMITTER"):

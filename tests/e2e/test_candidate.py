@@ -1,6 +1,7 @@
 """The packed candidate of this delivery, in a throw-away environment: `slipway test e2e`."""
 
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -9,42 +10,52 @@ from pathlib import Path
 
 import pytest
 
-from slipway import config
 from slipway.tools import service
+from slipway.tools.artefacts import Artefact, open_artefact
 from slipway.tools.engines import Engine, Instance, engine_of
+from tests import surroundings
 
 
 @pytest.fixture(scope="module")
-def image() -> dict[str, str]:
-    record: dict[str, str] = json.loads(Path("delivery/image.json").read_bytes())
-    return record
+def artefact() -> Artefact:
+    image = json.loads(Path("delivery/image.json").read_bytes())
+    project = surroundings.project(Path.cwd())
+    return open_artefact(project, image["kind"], image["subject"], model=image["model"])
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    project = config.load(Path.cwd())
-    free = replace(project.environment("staging"), port=0)
-    settings = replace(project.config, environments={"throw-away": free})
-    home = tmp_path_factory.mktemp("home")
-    engine = engine_of(replace(project, config=settings, home=home), "throw-away")
+def engine(artefact: Artefact, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    project = surroundings.project(Path.cwd())
+    name = f"throw-away-{os.getpid()}"
+    free = replace(
+        project.environment("staging"),
+        port=0,
+        engine="process" if artefact.kind == "bundle" else "docker",
+        requires=artefact.kind,
+    )
+    settings = replace(project.config, environments={name: free})
+    own = replace(project, config=settings)
+    if artefact.kind == "bundle":
+        own = replace(own, home=tmp_path_factory.mktemp("home"))
+    engine = engine_of(own, name)
     yield engine
     engine.stop()
 
 
 @pytest.fixture(scope="module")
-def deployed(engine: Engine, image: dict[str, str]) -> Instance:
-    first = engine.start(Path(image["reference"]), digest=image["subject"], version="v0.0.1")
+def deployed(engine: Engine, artefact: Artefact) -> Instance:
+    first = engine.start(artefact, version="v0.0.1")
     engine.switch(first)
     return first
 
 
 def test_it_answers_as_it_did_in_training(
-    engine: Engine, deployed: Instance, image: dict[str, str]
+    engine: Engine, deployed: Instance, artefact: Artefact
 ) -> None:
     live = engine.live()
     assert live is not None
     assert live.healthy
-    service.check(live.url, Path(image["reference"]), digest=image["subject"])
+    service.check(live.url, artefact)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +82,7 @@ def test_a_bad_request_is_the_askers_fault(engine: Engine, deployed: Instance, b
 
 
 def test_it_is_replaced_without_a_failed_request(
-    engine: Engine, deployed: Instance, image: dict[str, str]
+    engine: Engine, deployed: Instance, artefact: Artefact
 ) -> None:
     live = engine.live()
     assert live is not None
@@ -86,7 +97,7 @@ def test_it_is_replaced_without_a_failed_request(
 
     asking = threading.Thread(target=ask)
     asking.start()
-    second = engine.start(Path(image["reference"]), digest=image["subject"], version="v0.0.2")
+    second = engine.start(artefact, version="v0.0.2")
     engine.switch(second)
     engine.retire(deployed, drain_s=5)
     time.sleep(0.1)

@@ -41,13 +41,20 @@ def test_a_default_is_used_where_nothing_is_said() -> None:
         (("port = 1", 'port = "1"'), "environments.staging.port: expected int, found str"),
         (("port = 1", "port = true"), "environments.staging.port: expected int, found bool"),
         (("port = 1", "watch_s = nan"), "environments.staging.watch_s: NaN is not a threshold"),
-        (("port = 1", 'engine = "swarm"'), "expected one of process"),
+        (("port = 1", 'engine = "swarm"'), "expected one of auto, process, docker"),
         (('name = "m"', ""), "model.name: missing key"),
         (('paths = ["tests/unit"]', 'paths = "tests/unit"'), "expected a list, found str"),
         (('paths = ["tests/unit"]', "paths = [1]"), r"tests.unit.paths\[0\]: expected str"),
         (("[model]", "[model"), "not TOML"),
         (("[model]", "model = 1\n[x]"), "x: unknown key|model: expected a table"),
         (("[environments.staging]", "[environment.staging]"), "did you mean 'environments'"),
+        (("[environments.staging]", "[environments.canary]"), "a promotion's first part"),
+        (("port = 1", "port = 99999"), "environments.staging.port: not between 0 and 65535"),
+        (("port = 1", "canary = 80"), "environments.staging.canary: not between 0 and 50"),
+        (("port = 1", "load_per_s = 0"), "environments.staging.load_per_s: not above 0"),
+        (("port = 1", "[image]\nbase = 'python:3.11'"), "'python:3.11' is not name@sha256"),
+        (("port = 1", "[image]\nproxy = 'nginx'"), "'nginx' is not name@sha256"),
+        (("port = 1", "[retention]\nreleases = 0"), "retention.releases: not at least 1"),
     ],
 )
 def test_a_mistake_is_named_with_its_key(change: tuple[str, str], said: str) -> None:
@@ -96,3 +103,15 @@ def test_the_ledger_can_be_named_by_the_environment(
     assert config.load(tmp_path).ledger_remote == ""
     monkeypatch.setenv("SLIPWAY_LEDGER", "origin")
     assert config.load(tmp_path).ledger_remote == "origin"
+
+
+def test_a_registrys_password_is_shown_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "delivery.toml").write_text(GOOD)
+    assert config.load(tmp_path).registry_login is None
+    monkeypatch.setenv("SLIPWAY_REGISTRY_USER", "robot")
+    monkeypatch.setenv("SLIPWAY_REGISTRY_PASSWORD", "hunter2")
+    project = config.load(tmp_path)
+    assert project.registry_login == ("robot", "hunter2")
+    assert "hunter2" not in repr(project)

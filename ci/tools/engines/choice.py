@@ -5,8 +5,9 @@ when it is stopped: an engine that is down for a minute must not make another on
 """
 
 import functools
+import shutil
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from ...config import Project
 from ...errors import EvidenceError
@@ -19,6 +20,7 @@ RUNS: dict[Name, tuple[Kind, ...]] = {
     "process": ("bundle",),
     "docker": ("image", "local-image"),
 }
+MAKER, REGISTRY = "mmdebstrap", "docker-registry"  # programs that make a base, keep images
 
 
 def engine(project: Project, environment: str) -> Name:
@@ -26,15 +28,36 @@ def engine(project: Project, environment: str) -> Name:
     asked = project.environment(environment).engine
     if asked != "auto":
         return asked
-    kept = _file(project, environment)
-    name = kept.read_text("utf-8").strip() if kept.is_file() else ""
-    for known in get_args(Name):
-        if name == known:
-            return known
-    asked_kind = project.config.artefact.kind
-    if asked_kind == "bundle":
+    kept = _kept(project, environment)
+    if kept:
+        return kept
+    if project.config.artefact.kind == "bundle":
         return "process"
-    return "docker" if usable(docker_host.host_of(project, environment)) else "process"
+    host = docker_host.host_of(project, environment)
+    return "process" if lacking(project) or not usable(host) else "docker"
+
+
+def kind(project: Project) -> Kind:
+    """The kind of artefact that `slipway image` makes: configured, or what all environments take.
+
+    A pull request's build makes no image that outlives it: a local one, or a bundle.
+    """
+    asked = project.config.artefact.kind
+    if asked != "auto":
+        return asked
+    on = {engine(project, name) for name in project.config.environments}
+    if on != {"docker"}:
+        return "bundle"
+    registry = project.config.image.registry or shutil.which(REGISTRY)
+    return "image" if registry and not project.change else "local-image"
+
+
+def lacking(project: Project) -> str:
+    """What is missing here to make images, beside a Docker engine; empty: nothing."""
+    image = project.config.image
+    if all((image.base, image.proxy)) or shutil.which(MAKER):
+        return ""
+    return f"{MAKER}, or [image] base and proxy in {FILE}"
 
 
 def keep(project: Project, environment: str, name: str) -> None:
@@ -79,6 +102,17 @@ def refuse_kind(project: Project, environment: str, kind: Kind) -> None:
 def usable(host: str) -> bool:
     """Whether a Docker engine answers, asked once a command."""
     return docker_host.answers(host)
+
+
+def _kept(project: Project, environment: str) -> Name | Literal[""]:
+    """The engine that an environment is on; one from before this was noted is the process one."""
+    file = _file(project, environment)
+    if file.is_file():
+        noted = file.read_text("utf-8").strip()
+        return next((name for name in RUNS if name == noted), "")
+    from . import route  # which imports what imports this
+
+    return "process" if route.routed(file.parent) else ""
 
 
 def _file(project: Project, environment: str) -> Path:
