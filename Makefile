@@ -3,7 +3,7 @@ PYTHON ?= python3
 WORKERS ?= 2
 SLIPWAY = .venv/bin/slipway
 
-.PHONY: deliver test check env bench clean
+.PHONY: deliver test check env bench gpu-image clean
 
 deliver: env  ## from data to production on this machine
 	@$(SLIPWAY) run --yes
@@ -19,6 +19,9 @@ check: env  ## lint, types, unit tests
 
 bench: env  ## the figures in bench/README.md, measured again
 	@.venv/bin/python -m bench
+
+gpu-image: env  ## both GPU images, built and put before the gate (3 GB of downloads, 25 GB of disk)
+	@.venv/bin/python -m bench.gpu_image $(if $(KEEP),--keep) $(if $(DEVICE),--device)
 
 env:  ## the Python environment of this checkout
 	@$(PYTHON) -m ci env

@@ -1,21 +1,28 @@
 """`slipway image`: packs the candidate with the code that serves it, once it has passed."""
 
 import argparse
+import time
 from pathlib import Path
 
 from ..config import Project
-from ..errors import ConfigError, EvidenceError
-from ..records import Candidate, Image, digest_file, digest_tree, read, read_if_there, write
+from ..records import Candidate, Image, Kind, digest_file, digest_tree, read, read_if_there, write
 from ..settings import FILE
-from ..tools import git, store
-from ..tools.engines import backends
+from ..tools import bundles, git, made, store
+from ..tools.engines import choice
+from ..tools.images.model import Made, Model
+from ..tools.images.runtime import Runtime
+from ..tools.registry import Registry
 from . import Done, say, tickets
 
-UNPROVEN = (
-    "the Python and the system below it: a bundle brings neither",
-    "a user without rights, a read-only root: it runs as whoever deploys it",
-    "what its packages contain: they are pinned by hash, there is no SBOM",
-)
+UNPROVEN: dict[Kind, tuple[str, ...]] = {
+    "image": (),
+    "local-image": ("that it can be had anywhere else: it is in this engine alone",),
+    "bundle": (
+        "the Python and the system below it: a bundle brings neither",
+        "a user without rights, a read-only root: it runs as whoever deploys it",
+        "what its packages contain: they are pinned by hash, there is no SBOM",
+    ),
+}
 
 
 def add_arguments(_: argparse.ArgumentParser) -> None:
@@ -23,52 +30,103 @@ def add_arguments(_: argparse.ArgumentParser) -> None:
 
 
 def run(project: Project, _: argparse.Namespace) -> Done:
-    """Packs and stores the bundle, unless the same one stands already."""
+    """Makes the artefact of the kind that the environments take, unless it is there already."""
     evidence = tickets.require(project, "image")
     candidate = read(project.delivery, "candidate", Candidate)
+    kind = choice.kind(project)
     standing = read_if_there(project.delivery, "image", Image)
-    contents = contents_of(project, candidate.subject)
-    if standing and _is_stored(project, standing) and standing.model == candidate.subject:
-        same = (standing.tree, standing.requirements) == _code(project)
-        if same and standing.evidence == evidence:
-            say(f"nothing to build: {standing.reference} holds this model")
-            return Done("already built", standing.subject)
-    digest = store.put_bundle(project.home, contents)
-    path = store.bundle(project.home, digest)
-    record = _record(project, candidate, digest, path, evidence)
+    with made.making(project.home):  # what is being made, `slipway prune` does not remove
+        record, new = _made(project, kind, candidate, evidence)
+        made.note(project.home, record)
     write(project.delivery, "image", record)
-    say(f"bundle of {len(contents)} files, {record.bytes / 1e6:.1f} MB: {record.reference}")
-    for doubt in UNPROVEN:
+    if not new and standing and standing.evidence == evidence:
+        say(f"nothing to build: {record.reference} holds this model")
+        return Done("already built", record.subject)
+    found = "" if new else ", found again"
+    say(f"{kind}, {record.bytes / 1e6:.1f} MB: {record.reference}{found}")
+    say(f"  kind: {_why(project, kind)}")
+    for doubt in record.unproven:
         say(f"  unproven: {doubt}")
-    return Done("built", digest)
+    return Done("built", record.subject)
 
 
-def contents_of(project: Project, model: str) -> dict[str, Path]:
-    """Path in the bundle → file: serving code, model, and the pinned requirements.
+def _why(project: Project, kind: Kind) -> str:
+    """What decided the kind."""
+    if project.config.artefact.kind != "auto":
+        return f"{FILE} [artefact] kind"
+    if kind == "image":
+        return "every environment is on a Docker engine, and there is a registry"
+    if kind == "local-image" and project.change:
+        return "a pull request's build, which pushes nothing"
+    if kind == "local-image":
+        return "every environment is on a Docker engine, and there is no registry"
+    lacking = choice.lacking(project)
+    missing = f"; images would want {lacking}" if lacking else ""
+    return f"an environment is on the process engine{missing}"
 
-    Raises:
-        ConfigError: `delivery.toml` names code or requirements that are not there.
-        EvidenceError: the model is neither in this checkout nor in the store.
-    """
-    artefact = project.config.artefact
-    contents: dict[str, Path] = {}
-    for path in artefact.code:
-        listed = git.files(project.root, path)
-        names = [name for name in listed if "__pycache__" not in name]
-        if not names:
-            raise ConfigError(f"there is no {path}", f"{FILE} [artefact] code", "mend the path")
-        contents |= {name: project.root / name for name in names}
-    requirements = project.root / artefact.requirements
-    if not requirements.is_file():
-        where = f"{FILE} [artefact] requirements"
-        raise ConfigError(f"there is no {artefact.requirements}", where, "mend the path")
-    contents[backends.REQUIREMENTS] = requirements
-    installer = requirements.with_name("uv.txt")
-    if installer.is_file():
-        contents[str(Path(backends.REQUIREMENTS).with_name(installer.name))] = installer
-    folder = _model(project, model)
-    files = store.tree_files(folder)
-    return contents | {f"{store.MODEL}/{name}": path for name, path in files.items()}
+
+def _made(
+    project: Project, kind: Kind, candidate: Candidate, evidence: dict[str, str]
+) -> tuple[Image, bool]:
+    """The record of an artefact that is there, and whether it had to be made."""
+    upon = Model(candidate.subject, candidate.dataset, _model(project, candidate.subject))
+    variant = project.config.image.variant
+    if kind == "bundle":
+        requirements, runtime = project.root / project.config.artefact.requirements, ""
+        made = bundles.build(project, upon.folder)
+        variant = "cpu"
+    else:
+        from ..tools.images import packages
+
+        requirements = packages.file(project, variant)
+        made, runtime = _image(project, kind, upon)
+    record = Image(
+        subject=made.digest,
+        on=evidence["model-verdict"],
+        commit=git.commit(project.root),
+        kind=kind,
+        reference=made.reference,
+        model=candidate.subject,
+        dataset=candidate.dataset,
+        tree=git.tree_digest(project.root, project.config.artefact.code),
+        requirements=digest_file(requirements),
+        bytes=made.bytes,
+        variant=variant,
+        runtime=runtime,
+        evidence=evidence,
+        unproven=UNPROVEN[kind],
+    )
+    return record, made.new
+
+
+def _image(project: Project, kind: Kind, upon: Model) -> tuple[Made, str]:
+    """An image of the candidate, and the digest of the runtime below it."""
+    from ..tools.images import append, local
+    from ..tools.registry import local as local_registry
+    from ..tools.registry import open_registry
+
+    if kind == "local-image":
+        below = _runtime(project, None)
+        return local.build(project, below, upon), below.digest
+    begins = not project.config.image.registry and not local_registry.running(project)
+    with open_registry(project) as registry:
+        if begins:
+            say(f"started a registry for this machine's images: {registry.address.name}")
+        below = _runtime(project, registry)
+        return append.build(project, registry, below, upon), below.digest
+
+
+def _runtime(project: Project, registry: Registry | None) -> Runtime:
+    """The runtime below the model; says where it was found, or how long it took."""
+    from ..tools.images import runtime
+
+    began = time.monotonic()
+    found = runtime.ensure(project, project.config.image.variant, registry)
+    where = f"found again in the {found.found}"
+    if found.found == "built":
+        where = f"built in {time.monotonic() - began:.0f} s"
+    say(f"runtime {found.key[:12]}: {where}")
+    return found
 
 
 def _model(project: Project, digest: str) -> Path:
@@ -78,37 +136,3 @@ def _model(project: Project, digest: str) -> Path:
     folder = project.scratch / "models" / digest.removeprefix("sha256:")
     store.fetch_model(project.home, digest, folder)
     return folder
-
-
-def _is_stored(project: Project, image: Image) -> bool:
-    try:
-        return store.bundle(project.home, image.subject).is_file()
-    except EvidenceError:
-        return False  # lost or altered: it is built again
-
-
-def _code(project: Project) -> tuple[str, str]:
-    """What decides a bundle beside the model: digests of the code and of the requirements."""
-    artefact = project.config.artefact
-    tree = git.tree_digest(project.root, artefact.code)
-    return tree, digest_file(project.root / artefact.requirements)
-
-
-def _record(
-    project: Project, candidate: Candidate, digest: str, path: Path, evidence: dict[str, str]
-) -> Image:
-    tree, requirements = _code(project)
-    return Image(
-        subject=digest,
-        on=evidence["model-verdict"],
-        commit=git.commit(project.root),
-        kind="bundle",
-        reference=str(path),
-        model=candidate.subject,
-        dataset=candidate.dataset,
-        tree=tree,
-        requirements=requirements,
-        bytes=path.stat().st_size,
-        evidence=evidence,
-        unproven=UNPROVEN,
-    )

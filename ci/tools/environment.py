@@ -71,10 +71,10 @@ def _make(folder: Path, requirements: Path, env: Mapping[str, str] | None) -> No
     shutil.rmtree(folder, ignore_errors=True)
     venv.create(folder, symlinks=True, with_pip=False)
     python = folder / "bin" / "python"
-    installer = _installer(requirements.with_name(INSTALLER), folder.parent, env)
+    uv = installer(requirements.with_name(INSTALLER), folder.parent, env)
     options = ["--quiet", "--require-hashes", "--compile-bytecode", "--no-config"]
     install = [
-        str(installer),
+        str(uv),
         "pip",
         "install",
         *options,
@@ -87,7 +87,7 @@ def _make(folder: Path, requirements: Path, env: Mapping[str, str] | None) -> No
     (folder / ".complete").touch()
 
 
-def _installer(requirements: Path, envs: Path, env: Mapping[str, str] | None) -> Path:
+def installer(requirements: Path, envs: Path, env: Mapping[str, str] | None) -> Path:
     """The path of `uv`, itself installed by pip from its own pinned requirements."""
     folder = envs / f"installer-{_key(requirements)}"
     with held(folder.with_suffix(".lock")):
@@ -115,7 +115,7 @@ def _install(command: Sequence[str | Path], folder: Path, env: Mapping[str, str]
 
 def pip(requirements: Path, cache: Path, env: Mapping[str, str] | None = None) -> list[str | Path]:
     """The words that start pip: the installer's own, since environments have none."""
-    uv = _installer(requirements.with_name(INSTALLER), cache / "envs", env)
+    uv = installer(requirements.with_name(INSTALLER), cache / "envs", env)
     return [uv.with_name("python"), "-m", "pip", "--disable-pip-version-check"]
 
 

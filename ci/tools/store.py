@@ -27,7 +27,9 @@ def put_model(home: Path, folder: Path) -> str:
         raise EvidenceError("there is no model", str(folder), "run 'slipway repro train' first")
     digest = digest_tree(folder)
     target = _place(home, "models", digest)
-    if not _holds(target, digest):
+    if _holds(target, digest):
+        target.touch()  # as young as its last making: see `slipway prune`
+    else:
         with _new_file(target) as stream:
             write_tar(stream, files)
     return digest
@@ -72,6 +74,7 @@ def put_bundle(home: Path, files: Mapping[str, Path]) -> str:
         target = _place(home, "bundles", digest)
         if target.exists() and digest_file(target) == digest:
             partial.unlink()
+            target.touch()
         else:
             partial.replace(target)
     return digest
@@ -91,6 +94,47 @@ def bundle(home: Path, digest: str) -> Path:
     return path
 
 
+def put_blob(home: Path, content: bytes) -> str:
+    """Keeps some bytes under their digest, which it gives."""
+    digest = digest_of(content)
+    target = _place(home, "blobs", digest).with_suffix("")
+    if read_blob(home, digest) is None:
+        with _new_file(target) as stream:
+            stream.write(content)
+    return digest
+
+
+def read_blob(home: Path, digest: str) -> bytes | None:
+    """The bytes of a digest; None where they are not kept, or were altered."""
+    path = _place(home, "blobs", digest).with_suffix("")
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    return content if digest_of(content) == digest else None
+
+
+def layer(home: Path, model: str) -> Path:
+    """Where the layer of a model is kept, as a tar; it may not be there, or be damaged."""
+    return _place(home, "layers", model)
+
+
+def put_layer(home: Path, model: str, folder: Path, below: str) -> Path:
+    """Keeps a model's folder as the layer that lays it below a path, and gives its tar.
+
+    Raises:
+        EvidenceError: the folder does not hold this model.
+    """
+    if digest_tree(folder) != model:
+        raise EvidenceError(f"the folder is not {model}", str(folder), "train the model again")
+    target = layer(home, model)
+    files = {f"{below}/{name}": path for name, path in tree_files(folder).items()}
+    if not _holds(target, model, below):
+        with _new_file(target) as stream:
+            write_tar(stream, files, folders=True)
+    return target
+
+
 def tree_files(folder: Path) -> dict[str, Path]:
     """Relative path → file, for everything below a folder but bytecode; links count as files."""
     return {
@@ -100,10 +144,20 @@ def tree_files(folder: Path) -> dict[str, Path]:
     }
 
 
-def write_tar(stream: BinaryIO, files: Mapping[str, Path]) -> None:
-    """Writes a tar that only names and contents decide: sorted, owner 0, time 0, mode 644."""
+def write_tar(stream: BinaryIO, files: Mapping[str, Path], *, folders: bool = False) -> None:
+    """Writes a tar that only names and contents decide: sorted, owner 0, time 0, mode 644.
+
+    Args:
+        folders: it holds the folders too, mode 755, each before what is in it.
+    """
     with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for name in sorted(files):
+        above = {str(path) for name in files for path in PurePosixPath(name).parents} - {"."}
+        for name in sorted({*files, *(above if folders else ())}):
+            if name not in files:
+                folder = tarfile.TarInfo(name)
+                folder.type, folder.mode = tarfile.DIRTYPE, 0o755
+                tar.addfile(folder)
+                continue
             with files[name].open("rb") as content:
                 member = tarfile.TarInfo(name)
                 member.size = os.fstat(content.fileno()).st_size
@@ -133,14 +187,15 @@ def unpack(source: Path, into: Path) -> None:
         raise EvidenceError(f"a tar cannot be read: {error}", str(source), todo) from error
 
 
-def digest_unpacked(source: Path) -> str:
-    """The tree digest that a tar's files have once they are unpacked."""
-    lines = []
+def digest_unpacked(source: Path, below: str = "") -> str:
+    """The tree digest that a tar's files have once they are unpacked; those `below` a path."""
+    lines, start = [], f"{below}/" if below else ""
     with tarfile.open(source, "r:") as tar:
-        for member in sorted(tar.getmembers(), key=lambda m: m.name):
+        members = [m for m in tar.getmembers() if m.isreg() and m.name.startswith(start)]
+        for member in sorted(members, key=lambda m: m.name):
             content = tar.extractfile(member)
             own = hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]
-            lines.append(f"{member.name}\0{own}\n")
+            lines.append(f"{member.name.removeprefix(start)}\0{own}\n")
     return digest_of("".join(lines).encode())
 
 
@@ -152,9 +207,9 @@ def digest_packed(files: Mapping[str, Path]) -> str:
         return "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _holds(tar: Path, tree: str) -> bool:
+def _holds(tar: Path, tree: str, below: str = "") -> bool:
     try:
-        return digest_unpacked(tar) == tree
+        return digest_unpacked(tar, below) == tree
     except (OSError, tarfile.TarError):
         return False  # not there, or damaged
 

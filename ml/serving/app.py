@@ -79,7 +79,11 @@ async def model(request: Request) -> Response:
             "platform": PLATFORM,
             "inputs": protocol.INPUTS,
             "outputs": protocol.OUTPUTS,
-            "parameters": {"k": service.served.default_k, "max_k": protocol.MAX_K},
+            "parameters": {
+                "k": service.served.default_k,
+                "max_k": protocol.MAX_K,
+                "provider": service.served.provider,
+            },
         }
     )
 

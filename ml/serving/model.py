@@ -1,6 +1,8 @@
 """A model folder, loaded: requests in, recommendations out."""
 
+import ctypes
 import json
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +15,9 @@ import onnxruntime
 from .. import features
 
 PLATFORM = "onnxruntime_onnx"
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+DRIVER = "libcuda.so.1"
+log = logging.getLogger("serving")
 
 
 class LoadError(Exception):
@@ -32,6 +37,11 @@ class Served:
     tolerance: float
     reference: features.Reference
     session: Any
+
+    @property
+    def provider(self) -> str:
+        """What computes the answers: ONNX Runtime's name for the CPU or the GPU."""
+        return str(self.session.get_providers()[0])
 
 
 @dataclass(frozen=True)
@@ -55,21 +65,42 @@ def load(folder: Path) -> Served:
     """
     try:
         signature = json.loads((folder / "signature.json").read_bytes())
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        session = onnxruntime.InferenceSession(
-            str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
-        )
         return Served(
             name=str(signature["name"]),
             default_k=int(signature["k"]),
             tolerance=float(signature["tolerance"]),
             reference=features.load_reference(folder),
-            session=session,
+            session=_session(folder / "model.onnx"),
         )
     except Exception as error:  # ONNX Runtime's own errors share no base but this
         reason = " ".join(str(error).split())
         raise LoadError(f"cannot load the model: {type(error).__name__}: {reason}") from error
+
+
+def _session(path: Path) -> Any:
+    """The model on the first GPU where ONNX Runtime and the host both have one, else on the CPU."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    if CUDA in onnxruntime.get_available_providers() and has_device():
+        try:
+            onnxruntime.preload_dlls()  # lie beside it, where the loader does not look
+            # TF32 keeps 10 bits: answers would differ from training's by more than the tolerance
+            wanted = [(CUDA, {"use_tf32": "0"}), CPU]
+            return onnxruntime.InferenceSession(str(path), options, providers=wanted)
+        except Exception as error:  # a GPU that fails takes speed, never the service
+            log.warning("the GPU is not used: %s", " ".join(str(error).split()))
+    return onnxruntime.InferenceSession(str(path), options, providers=[CPU])
+
+
+def has_device() -> bool:
+    """Whether the host's driver is here and knows of a GPU; cheap where there is none."""
+    count = ctypes.c_int(0)
+    try:
+        driver = ctypes.CDLL(DRIVER)
+        failed = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count))
+    except (OSError, AttributeError):
+        return False
+    return not failed and count.value > 0
 
 
 def answer(served: Served, requests: Sequence[features.Request], k: int) -> list[Recommendation]:

@@ -24,6 +24,7 @@ from slipway.records import (
     write,
 )
 from slipway.tools import daemons, store
+from slipway.tools.artefacts import open_artefact
 from slipway.tools.engines import engine_of
 from tests import deliveries, tiny
 
@@ -32,6 +33,9 @@ GATES = """
 [gates.image.samples]
 [gates.image.size]
 [gates.image.confined]
+[gates.image.no_secrets]
+[gates.image.sbom]
+[gates.image.lint]
 [gates.service.health]
 [gates.service.answers]
 [gates.service.latency]
@@ -83,8 +87,8 @@ def deploy(project: Project) -> Deployment:
     """What `slipway deploy staging` does to the engine and to the delivery's folder."""
     image = read(project.delivery, "image", Image)
     engine = engine_of(project, "staging")
-    path = store.bundle(project.home, image.subject)
-    engine.switch(engine.start(path, digest=image.subject, version="v0.1.0"))
+    artefact = open_artefact(project, image.kind, image.subject, model=image.model)
+    engine.switch(engine.start(artefact, version="v0.1.0"))
     live = engine.live()
     assert live is not None
     record = Deployment(
@@ -374,8 +378,9 @@ def test_stop_ends_what_runs_and_only_that(
     forgotten = {"earlier": project.config.environments["staging"]}
     other = replace(project, config=replace(project.config, environments=forgotten))
     engine = engine_of(other, "earlier")
-    digest = read(project.delivery, "image", Image).subject
-    engine.switch(engine.start(store.bundle(project.home, digest), digest=digest, version="v0.0.1"))
+    image = read(project.delivery, "image", Image)
+    artefact = open_artefact(project, image.kind, image.subject, model=image.model)
+    engine.switch(engine.start(artefact, version="v0.0.1"))
     assert len(running(project)) == 4
     assert stages.execute(["stop", "staging"], project).answer == "ended 2 processes"
     assert len(running(project)) == 2
