@@ -5,7 +5,26 @@ from dataclasses import dataclass
 
 from ...records import Finding
 from ..found import found
-from . import ImageEvidence
+from . import ImageEvidence, Pair
+
+OF_IMAGES = (
+    "bytes",
+    "config",
+    "layers",
+    "answers",
+    "model",
+    "code",
+    "model label",
+    "data label",
+    "code label",
+    "variant label",
+)
+# kind → what has to be compared: a part that nobody compared is not proven
+PARTS = {
+    "bundle": ("bytes", "answers", "packed again", "model", "requirements"),
+    "image": OF_IMAGES,
+    "local-image": OF_IMAGES,
+}
 
 
 @dataclass(frozen=True)
@@ -14,14 +33,8 @@ class Settings:
 
 
 def judge(evidence: ImageEvidence, _: Settings) -> Iterable[Finding]:
-    """One finding each for its bytes, its answers, its files packed again, and its parts."""
-    pairs = {
-        "bytes": (evidence.stored, evidence.digest),
-        "answers": (evidence.answered, evidence.digest),
-        "packed again": (evidence.repacked, evidence.digest),
-        "model": (evidence.model, evidence.model_recorded),
-        "requirements": (evidence.requirements, evidence.requirements_recorded),
-    }
-    for where, (measured, expected) in pairs.items():
-        good = bool(expected) and measured == expected
-        yield found("digest", where, good=good, measured=measured, expected=expected)
+    """One finding a part of its kind; nothing at all where the kind is unknown."""
+    for where in PARTS.get(evidence.kind, ()):
+        pair = evidence.parts.get(where, Pair("", "a comparison"))
+        good = bool(pair.expected) and pair.measured == pair.expected
+        yield found("digest", where, good=good, measured=pair.measured, expected=pair.expected)

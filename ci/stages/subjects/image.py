@@ -6,12 +6,12 @@ from pathlib import Path
 
 from ...config import Project
 from ...gates.found import Samples
-from ...gates.image import ImageEvidence
+from ...gates.image import ImageEvidence, Pair
 from ...records import Image, Probe, digest_file, digest_tree, read, write
 from ...tools import artefacts, git, service, store
 from ...tools.artefacts import Artefact
 from ...tools.engines import backends
-from ...tools.engines.trial import Trial, trial
+from ...tools.engines.trial import trial
 from .. import measured
 from . import Subject
 
@@ -38,8 +38,12 @@ def collect(project: Project, _: argparse.Namespace) -> Subject:
 
 def _measure(project: Project, image: Image, on: str) -> Probe:
     artefact = artefacts.open_artefact(project, image.kind, image.subject, model=image.model)
-    with trial(project, artefact) as running:
-        evidence = _evidence(image, artefact, running)
+    if image.kind == "bundle":
+        evidence = _bundle(project, image, artefact)
+    else:
+        from . import layered
+
+        evidence = layered.evidence(project, image, artefact)
     record = Probe(
         subject=image.subject,
         on=on,
@@ -52,25 +56,35 @@ def _measure(project: Project, image: Image, on: str) -> Probe:
     return write(project.delivery, NAME, record)
 
 
-def _evidence(image: Image, artefact: Artefact, running: Trial) -> ImageEvidence:
-    asked = service.ask_samples(running.instance.url, artefact.samples)
-    return ImageEvidence(
-        kind=image.kind,
-        digest=image.subject,
-        stored=digest_file(Path(artefact.reference)),
-        answered=", ".join(sorted({sample.digest for sample in asked})),
-        repacked=store.digest_packed(store.tree_files(running.folder)),
-        model=digest_tree(running.folder / store.MODEL),
-        model_recorded=image.model,
-        requirements=digest_file(running.folder / backends.REQUIREMENTS),
-        requirements_recorded=image.requirements,
-        bytes=image.bytes,
-        memory_bytes=running.memory_bytes(),
-        cpu_s=running.cpu_s,
-        writable=running.writable(),
-        changed=running.changed(),
-        samples=judged(asked, artefact.tolerance),
-    )
+def _bundle(project: Project, image: Image, artefact: Artefact) -> ImageEvidence:
+    with trial(project, artefact) as running:
+        asked = service.ask_samples(running.instance.url, artefact.samples)
+        requirements = digest_file(running.folder / backends.REQUIREMENTS)
+        repacked = store.digest_packed(store.tree_files(running.folder))
+        model = digest_tree(running.folder / store.MODEL)
+        return ImageEvidence(
+            kind=image.kind,
+            variant=image.variant,
+            digest=image.subject,
+            parts={
+                "bytes": Pair(digest_file(Path(artefact.reference)), image.subject),
+                "answers": Pair(answered(asked), image.subject),
+                "packed again": Pair(repacked, image.subject),
+                "model": Pair(model, image.model),
+                "requirements": Pair(requirements, image.requirements),
+            },
+            bytes=image.bytes,
+            memory_bytes=running.memory_bytes(),
+            cpu_s=running.cpu_s,
+            writable=running.writable(),
+            changed=running.changed(),
+            samples=judged(asked, artefact.tolerance),
+        )
+
+
+def answered(asked: list[service.Sample]) -> str:
+    """The digests that answers carry: one, if all come from one artefact."""
+    return ", ".join(sorted({sample.digest for sample in asked}))
 
 
 def judged(asked: list[service.Sample], tolerance: float) -> Samples:

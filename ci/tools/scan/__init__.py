@@ -1,0 +1,1 @@
+"""Looks into images and what they are made from: layers, secrets, packages, Dockerfiles."""
