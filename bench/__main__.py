@@ -1,7 +1,9 @@
 """Measures what the README and `bench/README.md` claim, on the project as it stands.
 
-Needs a delivered project (`make deliver`). Each pair is run alternately, `ROUNDS` times; the
-median counts, since machines are noisy.
+`python -m bench [delivery] [images] [process] [docker]`, all of them by default. The first needs a
+delivered project (`make deliver`), images and docker need an engine and a registry to start: what
+is missing is said, and the rest goes on. Each pair is run alternately, `ROUNDS` times; the median
+counts, since machines are noisy.
 """
 
 import json
@@ -12,9 +14,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+Figures = dict[str, Any]
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 ROUNDS = 5
@@ -68,6 +73,8 @@ def server_start() -> dict[str, float]:
 
     project = config.load(ROOT)
     image = read(project.delivery, "image", Image)
+    if image.kind != "bundle":
+        return {}  # `images` measures how a container starts
     requirements = ROOT / project.config.artefact.requirements
     python = environments.ensure(requirements, project.cache) / "bin/python"
     figures = []
@@ -105,12 +112,64 @@ FIGURES: dict[str, Callable[[], dict[str, float]]] = {
 }
 
 
-def main() -> int:
-    """Prints each figure as it is measured."""
+def delivery() -> Iterator[tuple[str, Figures]]:
+    """The figures of the delivery that is here."""
     for name, measure in FIGURES.items():
-        print(f"{name}: {json.dumps(measure())}", flush=True)
+        figures = measure()
+        if figures:
+            yield name, figures
+
+
+def images() -> Iterator[tuple[str, Figures]]:
+    """The figures of making and starting images."""
+    from . import images, workplace
+
+    with workplace.opened("docker") as place:
+        yield from images.measure(place)
+
+
+def deploys(engine: str) -> Iterator[tuple[str, Figures]]:
+    """The figures of releases under load on one engine."""
+    from . import deploys, workplace
+
+    with workplace.opened(engine) as place:
+        yield from deploys.measure(place, engine)
+
+
+SECTIONS: dict[str, Callable[[], Iterator[tuple[str, Figures]]]] = {
+    "delivery": delivery,
+    "images": images,
+    "process": partial(deploys, "process"),
+    "docker": partial(deploys, "docker"),
+}
+
+
+def lacking(section: str) -> str:
+    """What a section cannot be measured without; empty: nothing is missing."""
+    if section == "delivery":
+        there = (ROOT / "delivery" / "release.json").is_file()
+        return "" if there else "nothing is delivered here: make deliver"
+    from . import workplace
+
+    return "" if section == "process" else workplace.lacking()
+
+
+def main(wanted: Sequence[str]) -> int:
+    """Prints each figure as it is measured."""
+    unknown = set(wanted) - set(SECTIONS)
+    if unknown:
+        print(f"no section {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
+        return 2
+    for section in wanted or SECTIONS:
+        missing = lacking(section)
+        if missing:
+            print(f"{section}: not measured, {missing}", flush=True)
+            continue
+        print(f"{section}: load average {os.getloadavg()[0]:.1f} of {os.cpu_count()} cpus")
+        for name, figures in SECTIONS[section]():
+            print(f"{name}: {json.dumps(figures)}", flush=True)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

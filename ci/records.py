@@ -181,7 +181,7 @@ class Release(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Rollback(Record):
-    """The promotion of an earlier release."""
+    """The promotion of an earlier release, or a canary taken back."""
 
     schema: str = "rollback/1"
     environment: str
@@ -192,6 +192,7 @@ class Rollback(Record):
     url: str
     ledger: str
     switch_ms: float
+    percent: int = 100  # of the requests that the previous one had; less: it was a canary
 
 
 R = TypeVar("R", bound=Record)

@@ -137,6 +137,7 @@ class Retention:
     """What `slipway prune` keeps."""
 
     releases: int = 5  # of each environment: the live one and those before it
+    hours: float = 24.0  # what is younger stays: a delivery may be on its way with it
 
 
 @dataclass(frozen=True)
@@ -209,3 +210,5 @@ def _refuse_odd(config: Config) -> None:
             raise Mismatch(f"image.{key}", f"'{named}' is not name@sha256:…: a tag can move")
     if config.retention.releases < 1:
         raise Mismatch("retention.releases", "not at least 1: the live one is among them")
+    if not config.retention.hours >= 0:
+        raise Mismatch("retention.hours", "below 0")

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from slipway.config import Project, load
@@ -11,14 +12,17 @@ from slipway.gates import configured, settings_digest
 from slipway.records import (
     Candidate,
     Dataset,
+    Deployment,
     Evaluation,
     Finding,
     Image,
     Outcome,
     Plan,
+    Probe,
     Verdict,
     digest_file,
     digest_of,
+    read,
     write,
 )
 from slipway.tools import git, ledger, store
@@ -87,6 +91,14 @@ def prepare(project: Project, *, weight: float = 1.0, outcome: Outcome = "pass")
     shutil.rmtree(project.candidate, ignore_errors=True)
     model = store.put_model(project.home, tiny.write_model(project.candidate, weight=weight))
     digest = bundle(project)
+    judged(project, model, outcome)
+    image = write(project.delivery, "image", _image(project, digest, model))
+    verdict(project, "image-verdict", "image", digest, on="image")
+    return image
+
+
+def judged(project: Project, model: str, outcome: Outcome = "pass") -> None:
+    """What stands before `slipway image`, about the model in the candidate's folder."""
     plan(project)
     dataset = Dataset(subject=DATA, commit=_commit(project), files={}, bytes=1, source="test")
     write(project.delivery, "dataset", dataset)
@@ -97,9 +109,6 @@ def prepare(project: Project, *, weight: float = 1.0, outcome: Outcome = "pass")
     tested = git.tree_digest(project.root, project.config.tests.subject)
     for layer in ("unit", "integration", "e2e"):
         verdict(project, f"tests-{layer}", "tests", tested)
-    image = write(project.delivery, "image", _image(project, digest, model))
-    verdict(project, "image-verdict", "image", digest, on="image")
-    return image
 
 
 def plan(project: Project) -> Plan:
@@ -120,18 +129,41 @@ def plan(project: Project) -> Plan:
 
 def service_verdict(project: Project, name: str, outcome: Outcome = "pass") -> Verdict:
     """What the service gate says of an environment."""
-    from slipway.records import Image, read
-
     of = f"{read(project.delivery, 'image', Image).subject}@{name}"
     return verdict(project, f"{name}-verdict", "service", of, outcome, on=name)
 
 
+def canary_verdict(project: Project, outcome: Outcome = "pass") -> Verdict:
+    """What probe and gate say of the canary that is recorded."""
+    deployment = read(project.delivery, "canary", Deployment)
+    probe = Probe(
+        subject=deployment.subject,
+        on=digest_file(project.delivery / "canary.json"),
+        commit=_commit(project),
+        environment=deployment.environment,
+        version=deployment.version,
+        url=deployment.url,
+        measured={},
+    )
+    write(project.delivery, "canary-probe", probe)
+    files = {"canary-probe.json": digest_file(project.delivery / "canary-probe.json")}
+    of = f"{deployment.subject}@canary"
+    return verdict(project, "canary-verdict", "service", of, outcome, "canary-probe", files)
+
+
 def verdict(
-    project: Project, name: str, kind: str, of: str, outcome: Outcome = "pass", on: str = ""
+    project: Project,
+    name: str,
+    kind: str,
+    of: str,
+    outcome: Outcome = "pass",
+    on: str = "",
+    files: Mapping[str, str] | None = None,
 ) -> Verdict:
     """One verdict with one finding."""
     default = {"ran": {}} if kind == "tests" else {}
     gates = configured(kind, project.config.gates.get(kind, default))
+    judged = {"evaluation.json": digest_of(b"evaluation")}
     record = Verdict(
         subject=of,
         commit=_commit(project),
@@ -140,7 +172,7 @@ def verdict(
         of=of,
         outcome=outcome,
         findings=(Finding("tested", outcome, 1, 1, f"it is a {outcome}"),),
-        evidence={"evaluation.json": digest_of(b"evaluation")} if kind == "model" else {},
+        evidence=judged if kind == "model" else dict(files or {}),
         settings_digest=settings_digest(gates),
     )
     return write(project.delivery, name, record)

@@ -1,5 +1,8 @@
 """Promotes the tiny delivery of `deliveries`, asks what came of it, and puts load on a service."""
 
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 from pathlib import Path
@@ -48,6 +51,18 @@ def events(project: Project) -> list[str]:
 
 def last(project: Project, environment: str = "production") -> Event | None:
     return ledger.read(ledger.open_ledger(project)).last(environment)
+
+
+def to_canary(project: Project, weight: float = 2.0, percent: int = 10) -> stages.Done:
+    """A delivery that is approved, with a part of production's traffic."""
+    approved(project, weight)
+    return slipway(project, "deploy", "production", "--canary", str(percent))
+
+
+def approved(project: Project, weight: float) -> None:
+    """A delivery that a person lets go to production."""
+    to_staging(project, weight)
+    slipway(project, "approve", "--by", "release-manager")
 
 
 def processes(project: Project, environment: str) -> list[str]:
@@ -109,3 +124,55 @@ def alter(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
+
+
+PATCH = """
+import os, signal, sys, time
+from slipway.__main__ import main
+from slipway.stages import deploy, places
+from slipway.tools import service
+from slipway.tools.engines.process import ProcessEngine
+
+def die_after(owner, name):
+    original = getattr(owner, name)
+    def dying(*args, **kwargs):
+        result = original(*args, **kwargs)
+        {how}
+        return result
+    setattr(owner, name, dying)
+
+die_after({owner}, {name!r})
+sys.exit(main(sys.argv[1:]))
+"""
+KILL = "os.kill(os.getpid(), signal.SIGKILL)"
+TERM = "os.kill(os.getpid(), signal.SIGTERM); time.sleep(0.01)"
+
+
+def run_dying(project: Project, point: tuple[str, str], how: str, *words: str) -> tuple[int, str]:
+    """Runs one command that gets a signal when it has passed a point: owner and function."""
+    owner, name = point
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            textwrap.dedent(PATCH.format(owner=owner, name=name, how=how)),
+            *words,
+        ],
+        cwd=project.root,
+        env=deliveries.environment(project.home.parent, project.ledger_remote),
+        capture_output=True,
+        text=True,
+    )
+    return done.returncode, done.stderr
+
+
+def in_a_process(project: Project, *words: str) -> subprocess.Popen[str]:
+    """A `slipway` of its own, begun."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "slipway", *words],
+        cwd=project.root,
+        env=deliveries.environment(project.home.parent, project.ledger_remote),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )

@@ -68,10 +68,11 @@ def _blocked(sources: Sources, name: str, verdict: Verdict, *, others: int) -> D
     also = f" {words.plural(others, 'later verdict')} blocked too." if others else ""
     first = _in_short(findings[0]) if findings else "no finding says why"
     more = f" (and {words.count(len(findings) - 1)} more)" if len(findings) > 1 else ""
+    stands = _taken_back(sources) if name == "canary-verdict" else _live(sources)
     return Decision(
         "block",
         f"Blocked by the {step}",
-        f"{many} {said} no.{also} {_live(sources)}",
+        f"{many} {said} no.{also} {stands}",
         f"blocked by {step}: {first}{more}",
         name,
         findings,
@@ -84,11 +85,24 @@ def _in_short(finding: Finding) -> str:
     return words.tidy(f"{about} {figures}", 160)
 
 
+def _taken_back(sources: Sources) -> str:
+    canary = sources.get("canary", Deployment)
+    if canary is None:
+        return _live(sources)
+    version = words.tidy(canary.version, 40)
+    before = words.tidy((canary.previous or {}).get("version", "what was live before"), 40)
+    return (
+        f"{version} had {canary.percent} % of the requests and was taken back; {before} serves on."
+    )
+
+
 def _live(sources: Sources) -> str:
     production = sources.get("production", Deployment)
     if production:
         return f"{words.tidy(production.version, 40)} is in production all the same."
-    staging = sources.get("staging", Deployment)
+    canary, staging = sources.get("canary", Deployment), sources.get("staging", Deployment)
+    if canary and canary.percent:
+        return f"{words.tidy(canary.version, 40)} has {canary.percent} % of production's requests."
     if staging:
         return f"{words.tidy(staging.version, 40)} went to staging, nothing to production."
     return "Nothing was deployed."
@@ -109,6 +123,14 @@ def _broken(sources: Sources) -> Decision:
 def _rolled_back(record: Rollback) -> Decision:
     version, place = words.tidy(record.version, 40), words.tidy(record.environment, 40)
     before = words.tidy((record.previous or {}).get("version", "another version"), 40)
+    if record.percent < 100:
+        return Decision(
+            "warn",
+            f"The canary {before} was taken back",
+            f"{words.tidy(record.by, 60)} gave its {record.percent} % of the requests in {place} "
+            f"back to {version}: {words.tidy(record.reason)}",
+            f"{place}: canary {before} taken back: {words.tidy(record.reason, 100)}",
+        )
     return Decision(
         "warn",
         f"Rolled back to {version}",
@@ -145,7 +167,7 @@ def _under_way(sources: Sources, project: Project) -> Decision:
     if _waits(sources, project):
         return _waiting(sources, project)
     last = steps.last(sources)
-    behind = steps.following(last)
+    behind = steps.following(last, sources)
     text = f"The last record is of '{last}'; '{behind}' left none. {_live(sources)}"
     return Decision(
         "skip",

@@ -33,6 +33,11 @@ PHASES: dict[str, dict[str, str]] = {  # phase → step → the record that it w
         "staging gate": "staging-verdict",
     },
     "Approval": {"approval": "approval"},
+    "Canary": {
+        "canary": "canary",
+        "canary probe": "canary-probe",
+        "canary gate": "canary-verdict",
+    },
     "Production": {
         "production": "production",
         "production probe": "production-probe",
@@ -41,6 +46,7 @@ PHASES: dict[str, dict[str, str]] = {  # phase → step → the record that it w
     "Release": {"release": "release"},
 }
 STEP_OF = {record: step for steps in PHASES.values() for step, record in steps.items()}
+CANARY = ("canary", "canary-probe", "canary-verdict")
 WORDS = {"block": "blocked", "pass": "passed", "warn": "warned", "skip": "nothing judged"}
 
 
@@ -85,10 +91,17 @@ def last(sources: Sources) -> str:
     return ([step for record, step in STEP_OF.items() if record in sources.records] or [""])[-1]
 
 
-def following(step: str) -> str:
+def following(step: str, sources: Sources) -> str:
     """The step behind another one, or an empty string at the end."""
-    names = list(STEP_OF.values())
+    skipped = CANARY[1:] if _alone(sources) else ()
+    names = [name for record, name in STEP_OF.items() if record not in skipped]
     return names[names.index(step) + 1] if step in names[:-1] else ""
+
+
+def _alone(sources: Sources) -> bool:
+    """Whether there was nothing that a canary could have stood beside."""
+    canary = sources.get("canary", Deployment)
+    return canary is not None and canary.percent == 0
 
 
 def _phase(name: str, steps: Sequence[Step]) -> Phase:
@@ -104,7 +117,9 @@ def _step(name: str, record: str, sources: Sources) -> Step:
     if f"delivery/{record}.json" in sources.broken:
         return Step(name, record, "broken", "cannot be relied on")
     if found is None:
-        return Step(name, record, "missing", "no record" if sources.bare else "not reached")
+        passed_by = record in CANARY and (_alone(sources) or "production" in sources.records)
+        answer_ = "no record" if sources.bare else "none" if passed_by else "not reached"
+        return Step(name, record, "missing", answer_)
     seconds = getattr(found, "seconds", 0.0)
     return Step(
         name,
@@ -135,6 +150,10 @@ def answer(record: Record) -> str:
             return words.plural(len(record.candidate_metrics), "metric")
         case Image():
             return f"{record.kind}, {words.size(record.bytes)}"
+        case Deployment(percent=0):
+            return "nothing to stand beside"
+        case Deployment() if record.percent < 100:
+            return f"{words.tidy(record.version, 40)}, {record.percent} %"
         case Deployment() | Release() | Rollback():
             return words.tidy(record.version, 40)
         case Probe():
@@ -145,7 +164,8 @@ def answer(record: Record) -> str:
 
 
 def _latency(measured: dict[str, Any]) -> str:
-    for name, figure in words.flat(measured):
+    own = measured.get("load") or measured  # beside it may stand a champion's
+    for name, figure in words.flat(own):
         if name.split(".")[-1] == "p95_ms":
             return f"p95 {figure} ms"
     return "answered"

@@ -19,7 +19,7 @@ from ..records import (
     Rollback,
     Verdict,
 )
-from . import drawings, findings, lineage, metrics, steps, words
+from . import artefact, canary, drawings, findings, lineage, metrics, steps, words
 from .decision import Decision, decide
 from .sources import Sources
 
@@ -83,7 +83,8 @@ def view(project: Project, sources: Sources, room: Room) -> dict[str, Any]:
         "data": _data(sources),
         "groups": findings.groups(sources, room.findings),
         "layers": _layers(sources),
-        "image": sources.get("image", Image),
+        "artefact": artefact.facts(sources),
+        "canary": canary.canary(sources),
         "places": _places(sources),
         "approval": sources.get("approval", Approval),
         "rollback": sources.get("rollback", Rollback),

@@ -32,6 +32,7 @@ COMMANDS = {
     "history": "what was live when, since when, why, by whom",
     "verify": "walk the evidence of a release back to its commit",
     "rollback": "put an earlier release back",
+    "prune": "remove what no environment and no rollback window needs",
     "stop": "end an environment's services",
     "env": "set up this checkout's Python environment",
 }

@@ -17,12 +17,16 @@ from ..records import (
     read_if_there,
     write,
 )
-from ..settings import FILE
+from ..settings import CANARY, FILE
 from ..tools import git, ledger
+from ..tools.engines import Live, choice
 from ..tools.ledger import events
-from . import Done, approval, approve, promotion, say, tickets
+from . import Done, approval, approve, canary, places, promotion, repositories, say, tickets
+from .places import Place
 
-STANDS_ON = ("approval", "staging-verdict", "image-verdict")  # the last of these that there is
+# the last of these that there is
+STANDS_ON = (tickets.TRIED, "approval", "staging-verdict", "image-verdict")
+MOST = 50  # percent: a canary is the smaller part
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,33 +35,87 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--version", metavar="V", default="", help="register as this; default: minor + 1"
     )
+    parser.add_argument(
+        "--canary",
+        metavar="PERCENT",
+        type=int,
+        help=f"give it this part of the requests only, 1 to {MOST}; what is live keeps the rest",
+    )
 
 
 def run(project: Project, args: argparse.Namespace) -> Done:
-    """Checks the ticket, then promotes under the environment's lease."""
+    """Checks the ticket, then promotes under the environment's lease, wholly or as a canary."""
     name = args.environment
     project.environment(name)
     if args.version:
         events.parse_version(args.version)
+    if args.canary is not None:
+        _refuse_odd(project, name, args.canary)
     image = read(project.delivery, "image", Image)
-    evidence = _evidence(project, name)
-    _refuse_foreign(project, name, image)
+    evidence = _evidence(project, name, image, whole=args.canary is None)
+    _refuse_foreign(project, CANARY if args.canary else name, image)
     approved = _approval(project, name)
     if approved:
         evidence["approval"] = digest_file(project.delivery / "approval.json")
     with promotion.at(project, name) as place:
-        _refuse_moved(project, place, image, ledger.read(place.ledger))
+
+        def right(history: events.History) -> None:
+            _refuse_moved(project, place, image, history)
+            canary.refuse_other(place, history, image.subject)
+
+        right(ledger.read(place.ledger))
+        choice.refuse_kind(project, name, image.kind)
         version = _registered(project, place, image, args.version)
         goal = _goal(project, place, image, version, approved)
+        if args.canary:
+            return _beside(place, replace(goal, percent=args.canary), right, evidence)
         put = promotion.promote(
             place,
             goal,
             records_of(project),
-            right=lambda history: _refuse_moved(project, place, image, history),
-            done=lambda put: _record(project, place, put, evidence),
+            right=right,
+            done=lambda put: _record(place, name, put.assignment, put.live, evidence),
         )
     say(f"{name}: {put.assignment.version} is {put.state} at {put.live.url}")
     return Done(f"{put.assignment.version} {put.state}", image.subject)
+
+
+def _refuse_odd(project: Project, name: str, percent: int) -> None:
+    """Stops a canary that means nothing."""
+    line = f"slipway deploy {name} --canary {percent}"
+    if not 1 <= percent <= MOST:
+        raise ConfigError(
+            f"a canary gets 1 to {MOST} percent of the requests", line, "name a percent in between"
+        )
+    if name != ledger.PRODUCTION and project.environment(name).approval == "none":
+        raise ConfigError(
+            f"a canary stands where people are served; {name} asks nobody",
+            line,
+            f"leave --canary out, or set [environments.{name}] approval in {FILE}",
+        )
+
+
+def _beside(
+    place: Place, goal: events.Event, right: places.Right, evidence: dict[str, str]
+) -> Done:
+    """Gives the artefact its part of the traffic; says so where there is nothing to part with."""
+    project, name = place.project, place.name
+
+    def done(tried: canary.Tried) -> None:
+        there = (project.delivery / f"{CANARY}.json").exists()
+        if tried.event.percent or not there:  # else it tells what was tried before it went live
+            _record(place, CANARY, tried.event, tried.live, evidence)
+
+    tried = canary.stand(place, replace(goal, kind="canary"), records_of(project), right, done)
+    event = tried.event
+    if not event.percent:
+        whole = places.serves(tried.live, event)
+        why = "it serves all of it" if whole else "nothing is live, deploy it whole"
+        say(f"{name}: a canary of {event.version} has {canary.NOTHING}: {why}")
+        return Done(canary.NOTHING, event.digest)
+    url = tried.live.url if tried.live else ""
+    say(f"{name}: {event.version} is {tried.state} with {event.percent} % of the requests at {url}")
+    return Done(f"{event.version} {tried.state} with {event.percent} %", event.digest)
 
 
 def records_of(project: Project) -> dict[str, bytes]:
@@ -69,10 +127,14 @@ def records_of(project: Project) -> dict[str, bytes]:
     }
 
 
-def _evidence(project: Project, name: str) -> dict[str, str]:
-    """The records that this deployment relies on, by digest."""
+def _evidence(project: Project, name: str, image: Image, *, whole: bool) -> dict[str, str]:
+    """The records that this deployment relies on, by digest; a whole one on a canary's too."""
     step = name if name in tickets.RELIES_ON else "staging"
     verdicts = tickets.require(project, step)
+    if whole and project.environment(name).canary:
+        history = ledger.read(ledger.open_ledger(project))
+        if tickets.wants_canary(project, name, history, image.subject):
+            verdicts = tickets.require(project, step, tried=True)
     return {"image": digest_file(project.delivery / "image.json"), **verdicts}
 
 
@@ -102,9 +164,7 @@ def _approval(project: Project, name: str) -> Approval | None:
     return approval.check(project)
 
 
-def _refuse_moved(
-    project: Project, place: promotion.Place, image: Image, history: events.History
-) -> None:
+def _refuse_moved(project: Project, place: Place, image: Image, history: events.History) -> None:
     """Stops where an environment is not as it was when this delivery was planned."""
     planned = read(project.delivery, "plan", Plan).ledger.get(place.name, "")
     last = history.last(place.name)
@@ -125,7 +185,7 @@ def _refuse_moved(
             )
 
 
-def _registered(project: Project, place: promotion.Place, image: Image, wanted: str) -> str:
+def _registered(project: Project, place: Place, image: Image, wanted: str) -> str:
     """The version of this artefact; it is registered now where staging has it first.
 
     Raises:
@@ -145,6 +205,8 @@ def _registered(project: Project, place: promotion.Place, image: Image, wanted: 
         if known:
             return known
         version = events.next_version(history, wanted)
+        if image.kind == "image":
+            repositories.refuse_taken(project, image.subject, version)
         return ledger.Draft(replace(base, version=version), records_of(project))
 
     event = ledger.append(place.ledger, draft)
@@ -154,10 +216,12 @@ def _registered(project: Project, place: promotion.Place, image: Image, wanted: 
             f"--version {wanted}",
             "leave --version out",
         )
+    if image.kind == "image":
+        repositories.tag(project, image.subject, event.version)
     return event.version
 
 
-def _facts(project: Project, place: promotion.Place, image: Image) -> events.Event:
+def _facts(project: Project, place: Place, image: Image) -> events.Event:
     candidate = read(project.delivery, "candidate", Candidate)
     return events.Event(
         kind="register",
@@ -169,13 +233,13 @@ def _facts(project: Project, place: promotion.Place, image: Image) -> events.Eve
         trained_until=candidate.trained_until,
         champion=read(project.delivery, "evaluation", Evaluation).champion,
         commit=git.commit(project.root),
-        by=promotion.who(),
+        by=places.who(),
     )
 
 
 def _goal(
     project: Project,
-    place: promotion.Place,
+    place: Place,
     image: Image,
     version: str,
     approved: Approval | None,
@@ -190,25 +254,25 @@ def _goal(
 
 
 def _record(
-    project: Project, place: promotion.Place, put: promotion.Put, evidence: dict[str, str]
+    place: Place, name: str, event: events.Event, live: Live | None, evidence: dict[str, str]
 ) -> None:
     """Writes the deployment's record; what the ledger says already is taken from there."""
-    event = put.assignment
     write(
-        project.delivery,
-        place.name,
+        place.project.delivery,
+        name,
         Deployment(
             subject=event.digest,
             on=next(evidence[name] for name in STANDS_ON if name in evidence),
-            commit=git.commit(project.root),
+            commit=git.commit(place.project.root),
             environment=place.name,
             version=event.version,
             kind=event.artefact,
             engine=place.engine.name,
-            url=put.live.url,
+            url=live.url if live else "",
             previous=event.previous,
             ledger=event.id,
             switch_ms=event.switch_ms,
             evidence=evidence,
+            percent=event.percent if name == CANARY else 100,
         ),
     )

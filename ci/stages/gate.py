@@ -8,12 +8,22 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..config import Project
+from ..errors import SlipwayError
 from ..gates import Gate, configured, judge, settings_digest
-from ..records import Verdict, canonical, digest_of, write, write_atomically
+from ..records import (
+    Deployment,
+    Verdict,
+    canonical,
+    digest_of,
+    read,
+    write,
+    write_atomically,
+)
 from ..report import junit, terminal
-from ..tools import git
+from ..settings import CANARY
+from ..tools import git, ledger
 from ..typed import build, plain
-from . import Done, data, repro, say
+from . import Done, canary, data, promotion, repro, say, warn
 from .subjects import Subject
 
 KINDS = ("data", "prepared", "model", "image", "service")
@@ -27,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--evaluation", type=Path, metavar="FILE", help="judge this evaluation (model)"
     )
-    parser.add_argument("--of", metavar="ENV", default="staging", help="which service (service)")
+    parser.add_argument("--of", metavar="ENV", default="staging", help="which service, or canary")
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="write the bare verdict there, for DVC"
     )
@@ -41,6 +51,10 @@ def run(project: Project, args: argparse.Namespace) -> Done:
         blocked = _bring_up_to_date(project, args.subject)
         if blocked:
             return blocked
+    beside = args.subject == "service" and args.of == CANARY
+    if beside and canary.absent(project):
+        say(f"service: the canary had {canary.NOTHING}: nothing is judged")
+        return Done(canary.NOTHING)
     subject = subject_of(project, args)
     verdict = _judged_here(project, subject, gates) or judge(
         kind=subject.kind,
@@ -55,7 +69,24 @@ def run(project: Project, args: argparse.Namespace) -> Done:
     else:
         verdict = record(project, subject, replace(verdict, seconds=time.monotonic() - started))
     terminal.show(verdict, color=project.color)
+    if beside and verdict.outcome == "block":
+        _take_back(project, verdict)
     return Done(verdict.outcome, verdict.of, 3 if verdict.outcome == "block" else 0)
+
+
+def _take_back(project: Project, verdict: Verdict) -> None:
+    """Ends the canary that a verdict is about, where it still has its part of the traffic."""
+    record = read(project.delivery, CANARY, Deployment)
+    found = next(f for f in verdict.findings if f.outcome == "block")
+    reason = f"{found.gate}: {found.message}"
+    try:
+        with promotion.at(project, record.environment) as place:
+            opened = ledger.read(place.ledger).open_canary(place.name)
+            if opened and opened.digest == record.subject:
+                canary.take_back(place, opened, reason)
+        say(f"{record.environment}: the canary {record.version} was taken back: {reason}")
+    except SlipwayError as error:  # the verdict is the answer, and it stands
+        warn(f"slipway: the canary {record.version} was not taken back: {error}")
 
 
 def subject_of(project: Project, args: argparse.Namespace) -> Subject:

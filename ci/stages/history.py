@@ -9,7 +9,7 @@ from ..config import Project
 from ..errors import ConfigError
 from ..report import terminal
 from ..tools import ledger
-from ..tools.ledger import History
+from ..tools.ledger import Event, History
 from . import Done, say
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -17,7 +17,7 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
 
 @dataclass(frozen=True)
 class Stay:
-    """One version in one environment, from its assignment to the next one."""
+    """One version in one environment, from its assignment or as a canary to what ended that."""
 
     environment: str
     version: str
@@ -32,6 +32,7 @@ class Stay:
     commit: str
     released: bool
     ledger: str
+    percent: int = 100  # of the requests
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,32 +68,37 @@ HEADER = ("environment", "version", "since", "until", "how", "by", "approved by"
 
 
 def stays_of(history: History, environments: list[str]) -> list[Stay]:
-    """Every stay in some environments, the latest first in each."""
+    """Every stay in some environments, canaries among them, the latest first in each."""
     released = {event.digest for event in history.releases()}
     stays: list[Stay] = []
     for name in environments:
         done = history.assignments(name)
         ends = [*(event.at for event in done[1:]), ""][: len(done)]
-        rows = [
-            Stay(
-                environment=name,
-                version=event.version,
-                since=event.at,
-                until=end,
-                kind=event.kind,
-                by=event.by,
-                approved_by=event.approved_by,
-                reason=event.reason,
-                digest=event.digest,
-                model=event.model,
-                commit=event.commit,
-                released=event.digest in released,
-                ledger=event.id,
-            )
-            for event, end in zip(done, ends, strict=True)
-        ]
-        stays += reversed(rows)
+        told = list(zip(done, ends, strict=True))
+        told += [(event, end.at if end else "") for event, end in history.canaries(name)]
+        order = {id(event): place for place, event in enumerate(history.events)}
+        told.sort(key=lambda row: order[id(row[0])], reverse=True)
+        stays += [_stay(event, end, event.digest in released) for event, end in told]
     return stays
+
+
+def _stay(event: Event, end: str, released: bool) -> Stay:
+    return Stay(
+        environment=event.environment,
+        version=event.version,
+        since=event.at,
+        until=end,
+        kind=event.kind,
+        by=event.by,
+        approved_by=event.approved_by,
+        reason=event.reason,
+        digest=event.digest,
+        model=event.model,
+        commit=event.commit,
+        released=released,
+        ledger=event.id,
+        percent=event.percent if event.kind == "canary" else 100,
+    )
 
 
 def span_of(text: str, now: datetime) -> tuple[datetime, datetime]:
@@ -134,7 +140,8 @@ def overlaps(stay: Stay, start: datetime, end: datetime) -> bool:
 def _row(stay: Stay) -> tuple[str, ...]:
     until = local(stay.until) if stay.until else "now"
     who = (stay.by, stay.approved_by or "–")
-    return (stay.environment, stay.version, local(stay.since), until, stay.kind, *who, stay.reason)
+    how = f"{stay.kind} {stay.percent} %" if stay.percent < 100 else stay.kind
+    return (stay.environment, stay.version, local(stay.since), until, how, *who, stay.reason)
 
 
 def local(text: str) -> str:

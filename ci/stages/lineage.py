@@ -24,8 +24,11 @@ from ..records import (
     digest_of,
     parse,
 )
+from ..settings import CANARY
+from ..tools import artefacts as made
 from ..tools import git, ledger, store
 from ..tools.ledger import Event, History
+from . import repositories
 
 KINDS: Mapping[str, type[Record]] = {
     "plan": Plan,
@@ -37,6 +40,7 @@ KINDS: Mapping[str, type[Record]] = {
     "release": Release,
     "staging": Deployment,
     "production": Deployment,
+    "canary": Deployment,
 }
 MD5 = re.compile(r"^\s*-?\s*md5:\s*(\S+)", re.M)
 
@@ -155,6 +159,7 @@ def subjects(evidence: Evidence, event: Event) -> Iterator[Link]:
         **dict.fromkeys(("candidate", "evaluation", "model-verdict"), event.model),
         **dict.fromkeys(("dataset", "data-verdict"), event.dataset),
     }
+    wanted |= {CANARY: event.digest} if CANARY in evidence.parsed else {}
     for name, subject in wanted.items():
         record = evidence.get(name)
         if record:
@@ -170,22 +175,42 @@ def assignment(evidence: Evidence, history: History, event: Event) -> Iterator[L
     found = next((e for e in history.events if e.id == wanted), None)
     same = found is not None and (found.kind, found.digest) == ("assign", event.digest)
     yield Link("production", f"assigned by {wanted[:12] or 'nothing'} in the ledger", holds=same)
+    yield from _tried(evidence, history, event)
     approval = evidence.get("approval")
     if found and isinstance(approval, Approval):
         told = f"by {approval.approved_by}, until {approval.expires_at}"
         yield Link("approval", told, holds=found.at <= approval.expires_at)
 
 
+def _tried(evidence: Evidence, history: History, event: Event) -> Iterator[Link]:
+    """Whether the ledger has the canary that was judged before."""
+    record = evidence.get(CANARY)
+    if isinstance(record, Deployment) and record.percent:
+        found = next((e for e in history.events if e.id == record.ledger), None)
+        facts = (found.kind, found.digest, found.percent) if found else None
+        what = f"had {record.percent} % of the requests by {record.ledger[:12]} in the ledger"
+        yield Link(CANARY, what, holds=facts == (CANARY, event.digest, record.percent))
+
+
 def artefacts(project: Project, evidence: Evidence, event: Event) -> Iterator[Link]:
-    """Whether the store still has bundle and model, byte for byte."""
-    yield _tried(
-        "image", f"bundle {event.digest}", lambda: store.bundle(project.home, event.digest)
-    )
+    """Whether the artefact is where it was put and the model in the store, byte for byte."""
+    if event.artefact == "bundle":
+        yield _looked(
+            *("image", f"bundle {event.digest} is in the store"),
+            lambda: store.bundle(project.home, event.digest),
+        )
+    elif event.artefact == "image":
+        yield from _manifests(project, event)
+    else:
+        yield _looked(
+            *("image", f"{event.artefact} {event.digest} is in the engine"),
+            lambda: made.open_artefact(project, event.artefact, event.digest, model=event.model),
+        )
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "model"
-        yield _tried(
+        yield _looked(
             "candidate",
-            f"model {event.model}",
+            f"model {event.model} is in the store",
             lambda: store.fetch_model(project.home, event.model, folder),
         )
         candidate = evidence.get("candidate")
@@ -194,10 +219,21 @@ def artefacts(project: Project, evidence: Evidence, event: Event) -> Iterator[Li
             yield Link("candidate", f"{len(found)} files", holds=found == dict(candidate.files))
 
 
-def _tried(step: str, what: str, check: Callable[[], object]) -> Link:
+def _manifests(project: Project, event: Event) -> Iterator[Link]:
+    """Whether the registry has the manifest, under its digest and as the release's tag."""
+    yield _looked(
+        *("image", f"manifest {event.digest} is in the registry"),
+        lambda: repositories.kept(project, event.digest),
+    )
+    tagged = repositories.tagged(project, event.version)
+    what = f"tag {event.version} names {tagged or 'nothing'}"
+    yield Link("image", what, holds=tagged == event.digest)
+
+
+def _looked(step: str, what: str, check: Callable[[], object]) -> Link:
     try:
         check()
-        return Link(step, f"{what} is in the store")
+        return Link(step, what)
     except EvidenceError as error:
         return Link(step, error.what, holds=False)
 

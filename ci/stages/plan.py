@@ -9,8 +9,7 @@ from ..config import Project
 from ..gates import configured
 from ..records import Plan, canonical, digest_file, digest_of, parse, read_if_there, write
 from ..settings import FILE
-from ..tools import dvc, git, ledger, pipeline
-from ..tools.engines import engine_of
+from ..tools import dvc, engines, git, ledger, pipeline
 from ..typed import plain
 from . import Done, say
 
@@ -101,7 +100,7 @@ def _delivered(project: Project, history: ledger.History, subject: str) -> dict[
     content = records.get("plan.json")
     if content is None or parse(content, Plan, "the ledger's plan.json").subject != subject:
         return None
-    live = engine_of(project, ledger.PRODUCTION).live()
+    live = engines.engine_of(project, ledger.PRODUCTION).live()
     if live is None or not live.healthy or live.instance.digest != event.digest:
         return None
     return {"version": event.version, "digest": event.digest, "url": live.url}

@@ -2,7 +2,8 @@
 
 import argparse
 import json
-from dataclasses import asdict
+import math
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,11 @@ from ..config import Project
 from ..errors import ConfigError, EvidenceError, ToolError
 from ..gates.service import BadRequest, Exported, Load, ServiceEvidence
 from ..records import Deployment, Image, Probe, digest_file, read, write
-from ..settings import Environment
-from ..tools import artefacts, bad_requests, git, load, service
+from ..settings import CANARY, Environment
+from ..tools import artefacts, bad_requests, engines, git, load, service
 from ..tools.artefacts import Artefact
-from ..tools.engines import engine_of
-from . import Done, measured, say
+from ..tools.engines import Live
+from . import Done, canary, loads, measured, say
 from .subjects.image import judged
 
 ANSWERED = 'slipway_requests_total{route="recommend",status="200"}'
@@ -22,7 +23,7 @@ ANSWERED = 'slipway_requests_total{route="recommend",status="200"}'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
-    parser.add_argument("environment", metavar="ENV")
+    parser.add_argument("environment", metavar="ENV", help="an environment, or 'canary'")
     parser.add_argument(
         "--requests", type=Path, metavar="FILE", help="a JSON list of requests to send as the load"
     )
@@ -30,114 +31,135 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(project: Project, args: argparse.Namespace) -> Done:
-    """Measures the live service of this delivery's deployment."""
-    settings = project.environment(args.environment)
-    name = f"{args.environment}-probe"
-    deployment = read(project.delivery, args.environment, Deployment)
-    on = digest_file(project.delivery / f"{args.environment}.json")
-    url = _url(project, args.environment, deployment)
-    verdict = f"{args.environment}-verdict"
-    standing = measured.standing(project, name, on=on, verdict=verdict)
+    """Measures what this delivery deployed: an environment's service, or production's canary."""
+    what = args.environment
+    if what != CANARY:
+        project.environment(what)
+    elif canary.absent(project):
+        say("there is no canary to probe: nothing was live that it could stand beside")
+        return Done(canary.NOTHING)
+    deployment = read(project.delivery, what, Deployment)
+    on = digest_file(project.delivery / f"{what}.json")
+    standing = measured.standing(project, f"{what}-probe", on=on, verdict=f"{what}-verdict")
     if standing and not args.again:
-        say(f"{args.environment} was probed already since it was deployed")
+        if what != CANARY:  # a canary may serve everything by now
+            _live(project, what, deployment)
+        say(f"{what} was probed already since it was deployed")
         return Done("already probed", standing.subject)
+    live = _live(project, what, deployment)
     image = read(project.delivery, "image", Image)
     artefact = artefacts.open_artefact(
-        project, image.kind, image.subject, model=image.model, environment=args.environment
+        project, image.kind, image.subject, model=image.model, environment=deployment.environment
     )
-    bodies = _bodies(args.requests) if args.requests else None
-    evidence = measure(url, artefact, settings, bodies)
+    evidence = measure(
+        live.url,
+        artefact,
+        project.environment(deployment.environment),
+        bodies=_bodies(args.requests) if args.requests else None,
+        champion=live.instance.digest if what == CANARY else "",
+        percent=deployment.percent,
+    )
     record = Probe(
         subject=deployment.subject,
         on=on,
         commit=git.commit(project.root),
-        environment=args.environment,
+        environment=deployment.environment,
         version=deployment.version,
-        url=url,
+        url=live.url,
         measured=asdict(evidence),
     )
-    write(project.delivery, name, record)
+    write(project.delivery, f"{what}-probe", record)
     _show(evidence)
     return Done("probed", deployment.subject)
 
 
 def measure(
-    url: str, artefact: Artefact, settings: Environment, bodies: list[bytes] | None = None
+    url: str,
+    artefact: Artefact,
+    settings: Environment,
+    *,
+    bodies: list[bytes] | None = None,
+    champion: str = "",
+    percent: int = 100,
 ) -> ServiceEvidence:
-    """Everything that the service's gates read.
+    """Everything that the service's gates read; a service that hangs is asked less.
 
     Args:
         artefact: what should answer.
         bodies: what the load sends; None sends the model's samples.
+        champion: the digest of what serves the rest, where the artefact is a canary.
+        percent: of the requests that the artefact should get.
     """
     samples, model, digest = artefact.samples, artefact.name, artefact.digest
-    before = _metrics(url)
-    sent = _load(url, digest, settings, bodies or _encoded([s["request"] for s in samples]))
-    after = _metrics(url)
-    asked = service.ask_samples(url, samples)
+    bodies = bodies or _encoded([sample["request"] for sample in samples])
+    split = loads.learn(url, digest, champion, percent, settings) if champion else None
+    key = split.key if split else ""
+    before = _metrics(url, key)
+    sent, side = (
+        loads.beside(url, split, settings, bodies)
+        if split
+        else (loads.alone(url, digest, settings, bodies), None)
+    )
+    after = _metrics(url, key)
+    asked = service.ask_samples(url, samples, key)
     paths = ("/v2/health/live", "/v2/health/ready", f"/v2/models/{model}/ready")
-    server = service.ask(url, f"/v2/models/{model}").json()
+    server = service.ask(url, f"/v2/models/{model}", key=key).json()
     return ServiceEvidence(
         digest=digest,
-        health={path: _status(service.ask(url, path)) for path in paths},
+        health={path: _status(service.ask(url, path, key=key)) for path in paths},
         model=model,
         models=(str(server.get("name")),) if isinstance(server, dict) else (),
-        samples=judged(asked, artefact.tolerance),
+        samples=judged([_own(sample, digest) for sample in asked], artefact.tolerance),
         load=sent,
-        bad_requests=_bad_requests(url, model),
+        bad_requests=_bad_requests(url, model, key),
         metrics=_exported(before, after),
+        beside=side,
     )
 
 
-def _url(project: Project, environment: str, deployment: Deployment) -> str:
-    """The environment's address, if what was deployed is what serves."""
-    live = engine_of(project, environment).live()
+def _live(project: Project, what: str, deployment: Deployment) -> Live:
+    """What serves in the deployment's environment, if it is what was deployed."""
+    name = deployment.environment
+    live = engines.engine_of(project, name).live()
     if live is None:
-        raise ToolError(
-            f"nothing serves in {environment}", deployment.url, f"slipway deploy {environment}"
+        raise ToolError(f"nothing serves in {name}", deployment.url, f"slipway deploy {name}")
+    if what == CANARY:
+        standing = live.canary.instance.digest if live.canary else "no canary"
+        there, todo = (
+            f"{name} has {standing}",
+            f"slipway deploy {name} --canary {deployment.percent}",
         )
-    answering = service.ready(live.url).digest or live.instance.digest
-    if answering != deployment.subject:
+    else:
+        standing = service.ready(live.url).digest or live.instance.digest
+        there, todo = f"{name} runs {standing}", f"slipway deploy {name}"
+    if standing != deployment.subject:
         raise EvidenceError(
-            f"{environment} runs {answering}, this delivery deployed {deployment.subject}",
+            f"{there}, this delivery deployed {deployment.subject}",
             live.url,
-            f"run 'slipway deploy {environment}' again",
+            f"run '{todo}' again",
         )
-    return live.url
+    return live
 
 
-def _load(url: str, digest: str, settings: Environment, bodies: list[bytes]) -> Load:
-    results = load.run(url, bodies, per_s=settings.load_per_s, for_s=settings.load_for_s)
-    answers = [answer for _, answer in results]
-    good = [seconds * 1000 for seconds, answer in results if answer.status == 200]
-    failed = [answer for answer in answers if answer.status != 200]
-    p50, p95, p99 = (round(load.percentile(good, share), 3) for share in (0.5, 0.95, 0.99))
-    late = max((seconds for seconds, _ in results), default=0.0)
-    return Load(
-        sent=len(answers),
-        failed=len(failed),
-        foreign=sum(answer.status == 200 and answer.digest != digest for answer in answers),
-        rate=round(len(good) / (len(answers) / settings.load_per_s + late), 1),
-        wanted_rate=settings.load_per_s,
-        p50_ms=p50,
-        p95_ms=p95,
-        p99_ms=p99,
-        errors=measured.phrases([a.error or f"status {a.status}" for a in failed]),
-    )
+def _own(sample: service.Sample, digest: str) -> service.Sample:
+    """A sample that another artefact answered was not answered."""
+    if sample.digest == digest or sample.error:
+        return sample
+    return replace(sample, difference=math.inf, error=f"answered by {sample.digest or 'nobody'}")
 
 
-def _bad_requests(url: str, model: str) -> tuple[BadRequest, ...]:
+def _bad_requests(url: str, model: str, key: str) -> tuple[BadRequest, ...]:
     found = []
-    for case, answer in bad_requests.send(url, model):
+    for case, answer in bad_requests.send(url, model, key):
         content = answer.json()
         why = isinstance(content, dict) and isinstance(content.get("error"), str)
         found.append(BadRequest(case, answer.status, why))
     return tuple(found)
 
 
-def _metrics(url: str) -> dict[str, float] | str:
+def _metrics(url: str, key: str) -> dict[str, float] | str:
     """The metrics, or why they cannot be read."""
-    answer = service.ask(url, "/metrics")
+    answer = service.ask(url, "/metrics", key=key)
     if answer.status != 200:
         return answer.error or f"status {answer.status}"
     try:
@@ -177,8 +199,15 @@ def _status(answer: service.Answer) -> str:
 
 
 def _show(evidence: ServiceEvidence) -> None:
-    sent = evidence.load
+    if evidence.beside:
+        _tell("canary: ", evidence.load)
+        _tell("champion: ", evidence.beside.load)
+    else:
+        _tell("", evidence.load)
+
+
+def _tell(who: str, sent: Load) -> None:
     say(
-        f"{sent.sent} requests at {sent.rate:.0f} a second, {sent.failed} failed; "
+        f"{who}{sent.sent} requests at {sent.rate:.0f} a second, {sent.failed} failed; "
         f"p50 {sent.p50_ms:.1f} ms, p95 {sent.p95_ms:.1f} ms, p99 {sent.p99_ms:.1f} ms"
     )

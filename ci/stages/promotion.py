@@ -5,37 +5,20 @@ undone by the next command that holds the environment's lease.
 """
 
 import contextlib
-import os
-import pwd
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..config import Project
-from ..errors import EvidenceError, SlipwayError, ToolError
+from ..errors import EvidenceError, ToolError
 from ..settings import Environment
-from ..tools import artefacts, engines, service
+from ..tools import engines, service
 from ..tools import ledger as book
-from ..tools.artefacts import Artefact
-from ..tools.engines import Engine, Instance, Live, choice
+from ..tools.engines import Live, choice
 from ..tools.interrupts import Interrupts
 from ..tools.ledger.events import Event, History
-from . import say, warn
-
-MARGIN_S = 120.0  # beside start, watch and drain, until an intent counts as abandoned
-Right = Callable[[History], None]  # raises where the reason for a promotion is gone
-
-
-@dataclass(frozen=True)
-class Place:
-    """One environment, its engine and the ledger, for the length of one command."""
-
-    project: Project
-    name: str
-    settings: Environment
-    engine: Engine
-    ledger: book.Ledger
-    signals: Interrupts
+from . import canary, places, say
+from .places import Place, Right, only, serves, serving
 
 
 @dataclass(frozen=True)
@@ -100,18 +83,21 @@ def promote(
         put = _agree(place, last, live)
         done(put)
         return put
-    artefact = _open(place, goal)
+    artefact = places.artefact_of(place, goal)
     with contextlib.ExitStack() as undo:
         with place.signals.held():
-            intent = _intend(place, goal, records, right)
-            undo.push(lambda _, error, __: _undo(place, intent, live, error))
+            intent = places.intend(place, goal, records, right)
+            undo.push(lambda _, error, __: places.undo(place, intent, live, error))
         choice.keep(place.project, place.name, place.engine.name)
-        switch_ms = _start_and_switch(place, goal, artefact)
-        now = _serving(place)
+        instance = canary.candidate(live, goal)
+        if instance:
+            service.check(instance.url, artefact)
+        switch_ms = place.engine.switch(instance or places.started(place, goal, artefact))
+        now = serving(place)
         service.watch(now.url, digest=goal.digest, seconds=place.settings.watch_s)
         with place.signals.held():
             ended = replace(goal, previous=intent.previous, closes=intent.id, switch_ms=switch_ms)
-            put = Put(_assign(place, ended, intent, records), now, "live")
+            put = Put(places.fulfil(place, ended, intent, records), now, "live")
             undo.pop_all()
             done(put)
             if live:
@@ -134,43 +120,12 @@ def _agree(place: Place, last: Event, live: Live | None) -> Put:
     """What the ledger assigns already, served again where it is not."""
     if live and serves(live, last):
         place.engine.switch(live.instance)  # its address may be another one by now
-        return Put(last, _serving(place), "already live")
-    return Put(last, _bring_back(place, last), "live again")
-
-
-def _open(place: Place, event: Event) -> Artefact:
-    return artefacts.open_artefact(
-        place.project, event.artefact, event.digest, model=event.model, environment=place.name
-    )
-
-
-def _start_and_switch(place: Place, goal: Event, artefact: Artefact) -> float:
-    choice.refuse_kind(place.project, place.name, artefact.kind)
-    instance = place.engine.start(artefact, version=goal.version)
-    service.check(instance.url, artefact)
-    return place.engine.switch(instance)
-
-
-def serves(live: Live | None, assignment: Event) -> bool:
-    """Whether an engine serves what the ledger assigns."""
-    return live is not None and live.healthy and live.instance.digest == assignment.digest
-
-
-def facts(event: Event) -> dict[str, str]:
-    """An assignment as the next one names it."""
-    return {"version": event.version, "digest": event.digest}
-
-
-def who() -> str:
-    """The name of this process's user."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"user {os.getuid()}"
+        return Put(last, serving(place), "already live")
+    return Put(last, places.bring_back(place, last), "live again")
 
 
 def _settle(place: Place) -> None:
-    """Undoes a promotion that a crash left open, and ends what runs beside the live instance."""
+    """Undoes what a crash left open, ends what has no traffic, and a canary that is over."""
     history = book.read(place.ledger)
     intent = history.open_intent(place.name)
     if intent and intent.holder != place.ledger.holder and intent.until > book.moment():
@@ -183,127 +138,15 @@ def _settle(place: Place) -> None:
         last, live = history.last(place.name), place.engine.live()
         if intent and intent.holder == place.ledger.holder:
             if last and not serves(live, last):
-                live = _bring_back(place, last)
+                live = places.bring_back(place, last)
             elif live and last is None and live.instance.digest == intent.digest:
                 place.engine.stop()
-        place.engine.clean(keep=_is(live))
+        kept = (live.instance, live.canary.instance if live.canary else None) if live else ()
+        place.engine.clean(keep=only(*kept))
         if intent:
-            _close(place, intent, "left open by a crash")
+            places.undone(place, intent, "left open by a crash")
             say(f"{place.name}: a promotion of {intent.version} had been left open; undone")
-
-
-def _bring_back(place: Place, assignment: Event) -> Live:
-    """Serves again what the ledger assigns, from the store."""
-    artefact = _open(place, assignment)
-    before = place.engine.live()
-    try:
-        _start_and_switch(place, assignment, artefact)
-    except SlipwayError:
-        place.engine.clean(keep=_is(place.engine.live()))
-        raise
-    if before:
-        place.engine.retire(before.instance, place.settings.drain_s)
-    return _serving(place)
-
-
-def _intend(place: Place, goal: Event, records: Mapping[str, bytes], right: Right) -> Event:
-    def draft(history: History) -> book.Draft:
-        right(history)
-        other = history.open_intent(place.name)
-        if other:
-            raise ToolError(
-                f"{place.name} is being changed: {other.version} by {other.by}",
-                f"intent {other.id[:12]} in {place.ledger.copy.address}",
-                "wait for it, then run 'slipway plan' again",
-            )
-        last = history.last(place.name)
-        return book.Draft(
-            replace(
-                goal,
-                kind="intent",
-                previous=facts(last) if last else None,
-                holder=place.ledger.holder,
-                until=book.until(_longest(place.settings)),
-            ),
-            records,
-        )
-
-    return book.append(place.ledger, draft)
-
-
-def _assign(place: Place, goal: Event, intent: Event, records: Mapping[str, bytes]) -> Event:
-    def draft(history: History) -> book.Draft:
-        standing = history.open_intent(place.name)
-        if standing is None or standing.id != intent.id:
-            raise ToolError(
-                f"{place.name} moved: this promotion was taken for dead and undone",
-                f"intent {intent.id[:12]} in {place.ledger.copy.address}",
-                "run 'slipway plan' again and look at what is live now",
-            )
-        return book.Draft(goal, records)
-
-    return book.append(place.ledger, draft)
-
-
-def _undo(place: Place, intent: Event, before: Live | None, error: BaseException | None) -> bool:
-    """Puts back what was live, closes the intent, and raises the cause as ours."""
-    if error is None:
-        return False
-    with place.signals.held(forget=True):
-        cause = error.what if isinstance(error, SlipwayError) else f"a bug: {error!r}"
-        kept = f"{before.instance.version} serves on" if before else "nothing is live"
-        try:
-            _put_back(place, before)
-            _close(place, intent, cause)
-        except SlipwayError as second:
-            kept = "the next command undoes it"
-            warn(f"slipway: not undone yet: {second}")
-    if not isinstance(error, SlipwayError):
-        return False
-    raise ToolError(
-        f"{intent.version} did not go live in {place.name}, {kept}: {cause}",
-        error.where,
-        error.todo,
-    ) from error
-
-
-def _put_back(place: Place, before: Live | None) -> None:
-    live = place.engine.live()
-    if before is None:
-        place.engine.stop()
-        return
-    if live is None or live.instance.id != before.instance.id:
-        place.engine.switch(before.instance)
-    place.engine.clean(keep=_is(before))
-
-
-def _close(place: Place, intent: Event, reason: str) -> None:
-    undo = replace(intent, kind="undo", closes=intent.id, reason=reason, by=who())
-    event = replace(undo, holder="", until="", at="")
-
-    def draft(history: History) -> book.Draft | Event:
-        standing = history.open_intent(place.name)
-        mine = standing is not None and standing.id == intent.id
-        return book.Draft(event) if mine else intent  # else somebody closed it for us
-
-    book.append(place.ledger, draft)
-
-
-def _serving(place: Place) -> Live:
-    live = place.engine.live()
-    if live is None:
-        raise ToolError(
-            f"{place.name} serves nothing after the switch", place.engine.name, "look at its log"
-        )
-    return live
-
-
-def _is(live: Live | None) -> Callable[[Instance], bool]:
-    return lambda instance: live is not None and instance.id == live.instance.id
-
-
-def _longest(settings: Environment) -> float:
-    return settings.ready_s + settings.watch_s + settings.drain_s + MARGIN_S
+    canary.settle(place)
 
 
 def refuse_changed(place: Place, before: History, now: History) -> None:

@@ -24,7 +24,7 @@ from ..records import (
 from ..tools import git, ledger
 from ..tools.ledger import Event, History
 from ..typed import plain
-from . import Done, deploy, promotion, say, tickets
+from . import Done, deploy, places, say, tickets
 
 # Not evidence of a release: written after it, or anew by every `slipway plan`.
 APART = ("plan", "release", "rollback")
@@ -37,9 +37,9 @@ def add_arguments(_: argparse.ArgumentParser) -> None:
 
 def run(project: Project, _: argparse.Namespace) -> Done:
     """Writes the release into the ledger, once, and `release.json` as it stands there."""
-    verdicts = tickets.require(project, "release")
     image = read(project.delivery, "image", Image)
     live = read(project.delivery, ledger.PRODUCTION, Deployment)
+    verdicts = tickets.require(project, "release", tried=tickets.TRIED in live.evidence)
     for name in (ledger.PRODUCTION, "release"):
         _same(project, name, image)
     record = _record(project, image, live, verdicts["production-verdict"])
@@ -139,7 +139,7 @@ def _draft(
         champion=record.champion,
         previous=live.previous,
         commit=record.commit,
-        by=promotion.who(),
+        by=places.who(),
         approved_by=record.approved_by,
     )
     return ledger.Draft(event, {**deploy.records_of(project), "release.json": content})

@@ -13,7 +13,22 @@ from ..report import terminal
 from ..tools import engines, ledger
 from ..tools.engines import Live
 from ..tools.ledger import Event, History
-from . import Done, history, promotion, say, warn
+from . import Done, canary, history, promotion, say, warn
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A canary, as engine and ledger have it."""
+
+    version: str
+    digest: str
+    percent: int  # of the requests
+    since: str
+    by: str
+    until: str  # then it counts as forgotten
+    healthy: bool
+    agrees: bool
+    why: str  # it does not agree
 
 
 @dataclass(frozen=True)
@@ -30,6 +45,7 @@ class Standing:
     agrees: bool
     why: str  # it does not agree
     open_intent: str  # of a promotion under way, or of a crash that another machine left
+    canary: Beside | None = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,13 +57,17 @@ def run(project: Project, args: argparse.Namespace) -> Done:
     """Prints each environment; what a crash left open here is undone first."""
     book = ledger.open_ledger(project)
     said = ledger.read(book)
-    left = [name for name in project.config.environments if _left_here(book, said, name)]
+    left = [name for name in project.config.environments if _left_here(project, book, said, name)]
     for name in left:
         _settle(project, name)
     said = ledger.read(book) if left else said
     standings = [
         standing_of(
-            name, engines.engine_of(project, name).live(), said.last(name), said.open_intent(name)
+            name,
+            engines.engine_of(project, name).live(),
+            said.last(name),
+            said.open_intent(name),
+            said.open_canary(name),
         )
         for name in project.config.environments
     ]
@@ -57,6 +77,7 @@ def run(project: Project, args: argparse.Namespace) -> Done:
         say(terminal.table([_row(s) for s in standings], HEADER))
         for standing in standings:
             _explain(standing)
+            _explain_canary(standing)
     return Done("agrees" if all(s.agrees for s in standings) else "disagrees")
 
 
@@ -64,10 +85,20 @@ HEADER = ("environment", "version", "digest", "since", "by", "healthy", "ledger"
 
 
 def standing_of(
-    name: str, live: Live | None, assigned: Event | None, intent: Event | None
+    name: str,
+    live: Live | None,
+    assigned: Event | None,
+    intent: Event | None,
+    opened: Event | None = None,
 ) -> Standing:
-    """What an environment's engine serves beside what the ledger assigns."""
+    """What an environment's engine serves beside what the ledger assigns.
+
+    Args:
+        opened: the canary that the ledger has.
+    """
     why = _disagreement(live, assigned)
+    beside = _beside(live, opened)
+    why = why or (beside.why if beside else "")
     served = assigned if assigned and live and live.instance.digest == assigned.digest else None
     return Standing(
         environment=name,
@@ -80,6 +111,37 @@ def standing_of(
         agrees=not why,
         why=why,
         open_intent=f"{intent.version} by {intent.by} since {intent.at}" if intent else "",
+        canary=beside,
+    )
+
+
+def _beside(live: Live | None, opened: Event | None) -> Beside | None:
+    """The canary that one of both has; the engine's word on what runs."""
+    runs = live.canary if live else None
+    if runs is None and opened is None:
+        return None
+    same = opened if opened and runs and runs.instance.digest == opened.digest else None
+    why, healthy = "", bool(runs and canary.healthy(runs))
+    if opened and runs is None:
+        why = f"the ledger says canary {opened.version}, it does not run here"
+    elif runs and same is None:
+        word = opened.version if opened else "nothing"
+        why = f"canary {runs.instance.version} runs, the ledger says {word}"
+    elif runs and same and runs.percent != same.percent:
+        why = f"the canary has {runs.percent} %, the ledger says {same.percent} %"
+    elif not healthy:
+        why = "the canary runs, and does not answer"
+    known = same or (opened if runs is None else None)
+    return Beside(
+        version=runs.instance.version if runs else known.version if known else "",
+        digest=runs.instance.digest if runs else known.digest if known else "",
+        percent=runs.percent if runs else known.percent if known else 0,
+        since=known.at if known else "",
+        by=(known.approved_by or known.by) if known else "",
+        until=known.until if known else "",
+        healthy=healthy,
+        agrees=not why,
+        why=why,
     )
 
 
@@ -95,9 +157,14 @@ def _disagreement(live: Live | None, assigned: Event | None) -> str:
     return "" if live and live.healthy else "it runs, and does not answer"
 
 
-def _left_here(book: ledger.Ledger, said: History, name: str) -> bool:
-    intent = said.open_intent(name)
-    return intent is not None and intent.holder == book.holder
+def _left_here(project: Project, book: ledger.Ledger, said: History, name: str) -> bool:
+    """Whether a crash of this home's left something open, or a canary is over."""
+    intent, opened = said.open_intent(name), said.open_canary(name)
+    if intent is not None and intent.holder == book.holder:
+        return True
+    live = engines.engine_of(project, name).live() if opened else None
+    runs = live.canary if live else None
+    return bool(canary.why_over(opened, runs, holder=book.holder))
 
 
 def _settle(project: Project, name: str) -> None:
@@ -121,3 +188,10 @@ def _explain(s: Standing) -> None:
         say(f"{s.environment}: {s.why}; 'slipway deploy' or 'slipway rollback' mends it")
     if s.open_intent:
         say(f"{s.environment}: a promotion is open: {s.open_intent}")
+
+
+def _explain_canary(s: Standing) -> None:
+    if s.canary:
+        well = "healthy" if s.canary.healthy else "not healthy"
+        since = f" since {history.local(s.canary.since)}" if s.canary.since else ""
+        say(f"{s.environment}: canary {s.canary.version}, {s.canary.percent} %{since}, {well}")

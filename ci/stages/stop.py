@@ -6,7 +6,9 @@ from dataclasses import replace
 from ..config import Project
 from ..errors import ConfigError
 from ..settings import Environment
-from ..tools.engines import choice, engine_of, trial
+from ..tools import docker_host, engines
+from ..tools.engines import Engine, choice, trial
+from ..tools.registry import local
 from . import Done, say
 
 
@@ -25,15 +27,46 @@ def run(project: Project, args: argparse.Namespace) -> Done:
     names = list(project.config.environments) if args.all else [args.environment]
     ended = 0
     for name in names:
-        settings, engine = project.environment(name), engine_of(project, name)
-        with engine.lease(settings.lease_s):
-            told = engine.stop()
-            choice.forget(project, name)
+        told = _end(project, name)
         say(f"{name}: {'ended ' + ', '.join(told) if told else 'nothing ran'}")
         ended += len(told)
     if args.all:
         ended += len(trial.sweep(project.home))
+        ended += _end_registry(project)
     return Done(f"ended {ended} processes")
+
+
+def _end(project: Project, name: str) -> list[str]:
+    """Ends what every engine has of an environment, a canary too; tells what."""
+    told = []
+    for engine in _engines(project, name):
+        with engine.lease(project.environment(name).lease_s):
+            told += engine.stop()
+    choice.forget(project, name)
+    return told
+
+
+def _engines(project: Project, name: str) -> list[Engine]:
+    """The environment's engine; where that was left open, the other one that is here as well."""
+    found = [engines.engine_of(project, name)]
+    if project.environment(name).engine == "auto" and found[0].name == "process":
+        if choice.usable(docker_host.host_of(project, name)):
+            from ..tools.engines.containers import DockerEngine
+
+            found.append(DockerEngine(project, name))
+    elif project.environment(name).engine == "auto":
+        from ..tools.engines.process import ProcessEngine
+
+        found.append(ProcessEngine(project, name))
+    return found
+
+
+def _end_registry(project: Project) -> int:
+    """Ends this machine's own registry; its images stay."""
+    if not local.stop(project):
+        return 0
+    say("registry: ended; what it stores stays")
+    return 1
 
 
 def _with_forgotten(project: Project) -> Project:

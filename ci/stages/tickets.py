@@ -8,9 +8,23 @@ from collections.abc import Mapping
 from ..config import Project
 from ..errors import EvidenceError
 from ..gates import configured, settings_digest, worst
-from ..records import Candidate, Dataset, Evaluation, Image, Verdict, digest_file, read
+from ..records import (
+    Candidate,
+    Dataset,
+    Deployment,
+    Evaluation,
+    Image,
+    Probe,
+    Verdict,
+    digest_file,
+    read,
+    read_if_there,
+)
+from ..settings import CANARY, FILE
 from ..tools import git
+from ..tools.ledger import History
 
+TRIED = f"{CANARY}-verdict"  # a full deployment relies on it where `wants_canary` says so
 TESTED = ("tests-unit", "tests-integration")
 GATED = ("data-verdict", "prepared-verdict", "model-verdict")
 RELIES_ON: Mapping[str, tuple[str, ...]] = {
@@ -24,15 +38,19 @@ RELIES_ON: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def require(project: Project, step: str) -> dict[str, str]:
+def require(project: Project, step: str, *, tried: bool = False) -> dict[str, str]:
     """Record name → sha256 of every verdict that `step` relies on.
+
+    Args:
+        tried: it also relies on what was judged of a canary.
 
     Raises:
         EvidenceError: one is missing, altered, blocked, judged by other settings, or is about
             another subject.
     """
     subjects = _subjects(project, step)
-    for name in RELIES_ON[step]:
+    names = (*RELIES_ON[step], *((TRIED,) if tried else ()))
+    for name in names:
         verdict = read(project.delivery, name, Verdict)
         where = str(project.delivery / f"{name}.json")
         again = f"run the step that writes {name}.json again"
@@ -43,7 +61,49 @@ def require(project: Project, step: str) -> dict[str, str]:
         if verdict.settings_digest != _settings(project, verdict.subject_kind):
             raise EvidenceError(f"{name} was judged by other settings", where, again)
     _refuse_other_evaluation(project)
-    return {name: digest_file(project.delivery / f"{name}.json") for name in RELIES_ON[step]}
+    if tried:
+        _refuse_other_canary(project)
+    return {name: digest_file(project.delivery / f"{name}.json") for name in names}
+
+
+def wants_canary(project: Project, environment: str, history: History, digest: str) -> bool:
+    """Whether a full deployment has to have been tried on a part of the traffic.
+
+    What is live already needs no more than what this delivery did try.
+
+    Raises:
+        EvidenceError: it has to, and had less than `delivery.toml` asks for, or none at all.
+    """
+    asked, last = project.environment(environment).canary, history.last(environment)
+    record = read_if_there(project.delivery, CANARY, Deployment)
+    stood = record.percent if record and record.environment == environment else 0
+    if not asked or last is None or (last.digest == digest and not stood):
+        return False
+    if stood < asked:
+        had = f"its canary had {stood} %" if stood else "it had no canary"
+        raise EvidenceError(
+            f"{environment} wants {asked} % of the requests tried first, {had}",
+            f"{project.delivery / CANARY}.json, {FILE} [environments.{environment}] canary",
+            f"run 'slipway deploy {environment} --canary {asked}', probe and judge it",
+        )
+    return True
+
+
+def _refuse_other_canary(project: Project) -> None:
+    """The verdict has to be about the very canary that this delivery recorded."""
+    folder = project.delivery
+    probed = f"{CANARY}-probe"
+    judged = read(folder, TRIED, Verdict).evidence.get(f"{probed}.json")
+    on = read(folder, probed, Probe).on
+    if (judged, on) != (
+        digest_file(folder / f"{probed}.json"),
+        digest_file(folder / f"{CANARY}.json"),
+    ):
+        raise EvidenceError(
+            f"{TRIED} is not about the canary that was recorded",
+            str(folder / f"{TRIED}.json"),
+            "run 'slipway probe canary', then 'slipway gate service --of canary'",
+        )
 
 
 def _refuse_other_evaluation(project: Project) -> None:
@@ -89,6 +149,6 @@ def _subjects(project: Project, step: str) -> dict[str, str]:
                 "run 'slipway image' again",
             )
         subjects["image-verdict"] = image.subject
-        for environment in ("staging", "production"):
+        for environment in ("staging", "production", CANARY):
             subjects[f"{environment}-verdict"] = f"{image.subject}@{environment}"
     return subjects

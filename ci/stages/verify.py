@@ -17,7 +17,8 @@ HERE = "delivery/"
 WIDTH = 18
 SHORTENED = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 ORDER = [
-    *("ledger", "lineage", "release", "production", "approval", "verdicts", "staging", "image"),
+    *("ledger", "lineage", "release", "production", "canary", "approval", "verdicts"),
+    *("staging", "image"),
     *("model-verdict", "evaluation", "candidate", "dataset", "commit", "plan", HERE, "signature"),
 ]
 APART = ("plan", "rollback")  # written anew by what comes after the release

@@ -36,9 +36,15 @@ def cases(model: str) -> list[Case]:
     ]
 
 
-def send(url: str, model: str) -> list[tuple[str, Answer]]:
-    """Each case's name and the answer to it."""
-    return [
-        (name, ask(url, path, body or None, method=method))
-        for name, method, path, body in cases(model)
-    ]
+def send(url: str, model: str, key: str = "") -> list[tuple[str, Answer]]:
+    """Each case's name and the answer to it, up to the first that gets none in time.
+
+    Args:
+        key: decides the side where traffic is split.
+    """
+    sent: list[tuple[str, Answer]] = []
+    for name, method, path, body in cases(model):
+        sent.append((name, ask(url, path, body or None, method=method, key=key)))
+        if sent[-1][1].timed_out:
+            break
+    return sent

@@ -2,14 +2,17 @@
 
 A program of its own, started by path: `python -I front.py STATE --host HOST --port PORT`. It reads
 `STATE/route.json` anew for each request, so that a renamed file moves all traffic at once. A
-request whose service vanishes before it answers is asked again: to recommend changes nothing.
+request whose service vanishes before it answers is asked again, of the other service where the
+traffic is split: to recommend changes nothing.
 """
 
 import argparse
 import asyncio
 import contextlib
+import hashlib
 import json
 import os
+import random
 import signal
 import socket
 import sys
@@ -28,6 +31,8 @@ from aiohttp import (
 from yarl import URL
 
 EXIT_IN_USE = 98
+KEY = "X-Slipway-Key"  # requests with the same key get the same service
+PARTS = 10_000  # into which the keys are divided
 MAX_BODY_BYTES = 4 << 20
 BODY_S = 20.0  # for a request's body to arrive
 ANSWER_S = 60.0  # for a service's answer
@@ -48,8 +53,8 @@ class Route:
     _seen: tuple[int, ...] = ()
     _backends: list[dict[str, Any]] = field(default_factory=list)
 
-    def backend(self) -> dict[str, Any] | None:
-        """Where a request goes now; `weight` and `X-Slipway-Key` are for splits to come."""
+    def backends(self) -> list[dict[str, Any]]:
+        """Whatever has traffic now, each with its `weight` in percent."""
         try:
             stat = self.path.stat()
             seen = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
@@ -57,33 +62,64 @@ class Route:
                 self._backends = json.loads(self.path.read_bytes())["backends"]
                 self._seen = seen
         except FileNotFoundError:
-            return None
-        return self._backends[0] if self._backends else None
+            return []
+        return self._backends
+
+
+def part_of(key: str) -> int:
+    """Where a key stands among `PARTS`, in every front process alike; no key stands anywhere."""
+    if not key:
+        return random.randrange(PARTS)  # noqa: S311
+    digest = hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+    return int.from_bytes(digest) % PARTS
+
+
+def chosen(backends: list[dict[str, Any]], key: str, part: int) -> dict[str, Any] | None:
+    """Who gets that part: the last one the lowest parts, so that it keeps them as it grows.
+
+    The id of a backend is a key that leads to it, whatever its part: so it can be asked for.
+    """
+    for backend in backends:
+        if backend["id"] == key:
+            return backend
+    for backend in backends[:0:-1]:
+        part -= backend["weight"] * PARTS // 100
+        if part < 0:
+            return backend
+    return backends[0] if backends else None
 
 
 async def forward(request: web.BaseRequest, route: Route, session: ClientSession) -> web.Response:
-    """The answer of whichever service is behind the address now."""
+    """The answer of whichever service is behind the address now, for this request."""
+    key = request.headers.get(KEY, "")
+    part = part_of(key)  # once: a request without a key does not change sides on its way
+
+    def refuse(status: int, why: str) -> web.Response:
+        return _refuse(status, why, chosen(route.backends(), key, part))
+
     if not request.raw_path.startswith("/"):
-        return _refuse(400, "ask for a path, not for an address", route.backend())
+        return refuse(400, "ask for a path, not for an address")
     try:
         body = await asyncio.wait_for(request.read(), BODY_S)
     except web.HTTPRequestEntityTooLarge:
-        return _refuse(413, f"the body may have at most {MAX_BODY_BYTES} bytes", route.backend())
+        return refuse(413, f"the body may have at most {MAX_BODY_BYTES} bytes")
     except TimeoutError:
-        return _refuse(408, f"the body did not arrive within {BODY_S:g} s", route.backend())
-    backend = None
+        return refuse(408, f"the body did not arrive within {BODY_S:g} s")
+    gone: list[str] = []
     for pause in PAUSES_S:
         await asyncio.sleep(pause)
-        backend = route.backend()
+        backends = route.backends()
+        left = [backend for backend in backends if backend["id"] not in gone]
+        backend = chosen(left or backends, key, part)
         if backend is None:
-            return _refuse(503, "nothing is deployed here", None)
+            return refuse(503, "nothing is deployed here")
         try:
             return await _ask(request, body, backend["url"], session)
         except (ClientConnectionError, ClientPayloadError):
-            continue
+            gone.append(backend["id"])
         except TimeoutError:
-            return _refuse(504, f"the service did not answer within {ANSWER_S:g} s", backend)
-    return _refuse(502, "the service cannot be reached", backend)
+            return refuse(504, f"the service did not answer within {ANSWER_S:g} s")
+    return refuse(502, "the service cannot be reached")
 
 
 async def _ask(

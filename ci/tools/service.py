@@ -13,6 +13,7 @@ from ..errors import ToolError
 from .artefacts import Artefact
 
 TIMEOUT_S = 10.0
+KEY = "X-Slipway-Key"  # where traffic is split, the same key leads to the same side
 POLL_S = 0.05
 
 
@@ -36,11 +37,16 @@ class Answer:
         """The version that answered."""
         return self.headers.get("x-slipway-release", "")
 
+    @property
+    def timed_out(self) -> bool:
+        """Whether nothing came back in time, rather than a failure."""
+        return self.status == 0 and self.error.startswith(TimeoutError.__name__)
+
     def json(self) -> Any:
         """The body parsed, or None where it is no JSON."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 
@@ -53,11 +59,11 @@ class Client:
             parts.hostname or "", parts.port, timeout=timeout_s
         )
 
-    def ask(self, method: str, path: str, body: bytes | None = None) -> Answer:
+    def ask(self, method: str, path: str, body: bytes | None = None, *, key: str = "") -> Answer:
         """One request's answer; a failure of the connection is an answer with status 0."""
         started = time.perf_counter()
         try:
-            self._connection.request(method, path, body)
+            self._connection.request(method, path, body, {KEY: key} if key else {})
             response = self._connection.getresponse()
             content = response.read()
         except (OSError, http.client.HTTPException) as error:
@@ -90,35 +96,47 @@ class Sample:
 
 
 def ask(
-    url: str, path: str, body: Any = None, *, method: str = "", timeout_s: float = TIMEOUT_S
+    url: str,
+    path: str,
+    body: Any = None,
+    *,
+    method: str = "",
+    timeout_s: float = TIMEOUT_S,
+    key: str = "",
 ) -> Answer:
     """The answer to one request on a connection of its own.
 
     Args:
         body: sent as it is if bytes, else as JSON; None sends nothing.
         method: empty stands for POST with a body, GET without.
+        key: decides the side where traffic is split.
     """
     content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
     client = Client(url, timeout_s)
     try:
-        return client.ask(method or ("GET" if content is None else "POST"), path, content)
+        return client.ask(method or ("GET" if content is None else "POST"), path, content, key=key)
     finally:
         client.close()
 
 
-def ready(url: str, timeout_s: float = TIMEOUT_S) -> Answer:
+def ready(url: str, timeout_s: float = TIMEOUT_S, key: str = "") -> Answer:
     """What a service says about being ready; status 200 means yes."""
-    return ask(url, "/v2/health/ready", timeout_s=timeout_s)
+    return ask(url, "/v2/health/ready", timeout_s=timeout_s, key=key)
 
 
-def ask_samples(url: str, samples: Sequence[Mapping[str, Any]]) -> list[Sample]:
-    """What a service answers to a model's own samples, compared with training."""
-    asked = []
+def ask_samples(url: str, samples: Sequence[Mapping[str, Any]], key: str = "") -> list[Sample]:
+    """What a service answers to a model's own samples, compared with training.
+
+    After a sample that gets no answer in time the others are not asked.
+    """
+    asked: list[Sample] = []
     for sample in samples:
-        answer = ask(url, "/recommend", sample["request"])
+        answer = ask(url, "/recommend", sample["request"], key=key)
         same = difference(sample["answer"], answer.json()) if answer.status == 200 else math.inf
         error = answer.error or ("" if answer.status == 200 else _text(answer))
         asked.append(Sample(sample["request"], answer.status, answer.digest, same, error))
+        if answer.timed_out:
+            break
     return asked
 
 
@@ -138,7 +156,7 @@ def difference(expected: Any, answer: Any) -> float:
             max(abs(score - at_rank), abs(score - known.get(item, wanted[-1])))
             for item, score, at_rank in zip(items, scores, wanted, strict=True)
         ]
-    except (TypeError, KeyError, ValueError):
+    except (TypeError, KeyError, ValueError, OverflowError):
         return math.inf
     worst = max(gaps, default=0.0)
     return math.inf if math.isnan(worst) or any(map(math.isnan, gaps)) else worst

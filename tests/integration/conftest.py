@@ -29,14 +29,18 @@ def light(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def projects(tmp_path: Path) -> Iterator[Projects]:
-    """Makes projects by the name of checkout and home; ends what they started."""
+def projects(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Projects]:
+    """Makes projects by the name of checkout and home; ends what they started.
+
+    A module's own `SETTINGS` stand for those of `deliveries`.
+    """
+    settings = getattr(request.module, "SETTINGS", deliveries.SETTINGS)
     made: list[Project] = []
 
     def make(name: str = "one", home: str = "home", remote: Path | str = "") -> Project:
         root = tmp_path / name
         if not root.exists():
-            deliveries.checkout(root)
+            deliveries.checkout(root, settings)
         made.append(deliveries.project_at(root, tmp_path / home, str(remote)))
         return made[-1]
 

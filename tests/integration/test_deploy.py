@@ -2,9 +2,6 @@
 
 import json
 import signal
-import subprocess
-import sys
-import textwrap
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -22,12 +19,16 @@ from slipway.tools.engines import engine_of
 from slipway.tools.engines.backends import running
 from tests import deliveries
 from tests.promotions import (
+    KILL,
+    TERM,
     Load,
     events,
+    in_a_process,
     last,
     live,
     processes,
     released,
+    run_dying,
     slipway,
     to_staging,
 )
@@ -172,53 +173,20 @@ def test_an_artefact_that_is_not_in_the_store_is_missing_evidence(project: Proje
     assert events(project) == ["register v1.0.0"]
 
 
-PATCH = """
-import os, signal, sys, time
-from slipway.__main__ import main
-from slipway.stages import deploy, promotion
-from slipway.tools import service
-from slipway.tools.engines.process import ProcessEngine
-
-def die_after(owner, name):
-    original = getattr(owner, name)
-    def dying(*args, **kwargs):
-        result = original(*args, **kwargs)
-        {how}
-        return result
-    setattr(owner, name, dying)
-
-die_after({owner}, {name!r})
-sys.exit(main(sys.argv[1:]))
-"""
 POINTS = {
-    "intent": ("promotion", "_intend"),
+    "intent": ("places", "intend"),
     "start": ("ProcessEngine", "start"),
     "switch": ("ProcessEngine", "switch"),
     "watch": ("service", "watch"),
-    "assignment": ("promotion", "_assign"),
+    "assignment": ("places", "fulfil"),
     "record": ("deploy", "_record"),
     "retirement": ("ProcessEngine", "retire"),
 }
-KILL = "os.kill(os.getpid(), signal.SIGKILL)"
-TERM = "os.kill(os.getpid(), signal.SIGTERM); time.sleep(0.01)"
 
 
 def run_patched(project: Project, point: str, how: str, *words: str) -> tuple[int, str]:
     """Runs one command that gets a signal when it has passed a point."""
-    owner, name = POINTS[point]
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            textwrap.dedent(PATCH.format(owner=owner, name=name, how=how)),
-            *words,
-        ],
-        cwd=project.root,
-        env=deliveries.environment(project.home.parent, project.ledger_remote),
-        capture_output=True,
-        text=True,
-    )
-    return done.returncode, done.stderr
+    return run_dying(project, POINTS[point], how, *words)
 
 
 def test_after_a_kill_at_any_point_the_next_deployment_finishes(project: Project) -> None:
@@ -274,17 +242,6 @@ def test_a_request_to_end_undoes_what_was_begun_or_finishes_it(project: Project)
     assert slipway(project, "deploy", "staging").answer == "v1.1.0 already live"
 
 
-def deploy_in_a_process(project: Project, environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "slipway", "deploy", environment],
-        cwd=project.root,
-        env=deliveries.environment(project.home.parent, project.ledger_remote),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 @pytest.mark.parametrize("homes", [("home", "home"), ("home", "other")])
 def test_of_two_promotions_at_the_same_time_one_wins(
     projects: Projects, remote: Path, homes: tuple[str, str]
@@ -293,7 +250,7 @@ def test_of_two_promotions_at_the_same_time_one_wins(
     for weight, project in enumerate(both, start=1):
         to_staging(project, float(weight))
         slipway(project, "approve", "--by", "release-manager")
-    running_ = [deploy_in_a_process(project, "production") for project in both]
+    running_ = [in_a_process(project, "deploy", "production") for project in both]
     with ThreadPoolExecutor(2) as pool:
         said = list(pool.map(lambda child: child.communicate()[1], running_))
     codes = [child.returncode for child in running_]

@@ -3,9 +3,11 @@
 The first part knows the `Engine` protocol alone: another engine joins by a line in `ENGINES`.
 """
 
+import contextlib
 import gzip
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,7 +15,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,13 +28,20 @@ from slipway.records import digest_tree
 from slipway.settings import Environment
 from slipway.tools import daemons, service, store
 from slipway.tools import load as load_tool
-from slipway.tools.engines import Engine, Instance, backends, engine_of, releases, route
+from slipway.tools.artefacts import Artefact, open_artefact
+from slipway.tools.engines import Canary, Engine, Instance, backends, engine_of, releases, route
+from slipway.tools.engines.containers import DockerEngine
 from slipway.tools.engines.process import ProcessEngine
 from slipway.tools.engines.trial import sweep, trial
-from tests import deliveries, tiny
+from tests import containers, deliveries, surroundings, tiny
 
 BODY = b'{"customer":"00000001"}'
-ENGINES = {"process": ProcessEngine}
+ENGINES = {"process": ProcessEngine, "docker": DockerEngine}
+# The Docker engine's environments belong to the machine, so a test has a model's name of its own.
+SETTINGS = {
+    "process": "",
+    "docker": 'engine = "docker"\nrequires = "local-image"\nready_s = 60\n',
+}
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +57,15 @@ def bundles(store_home: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
         folder = tiny.write_model(tmp_path_factory.mktemp(name), weight=weight)
         files = {f"model/{n}": p for n, p in store.tree_files(folder).items()}
         made[name] = store.put_bundle(store_home, {**files, **serving()})
-    broken = {n: p for n, p in serving().items() if n != "ml/features.py"}
+    broken = {n: p for n, p in {**files, **serving()}.items() if n != "ml/features.py"}
     made["broken"] = store.put_bundle(store_home, broken)
     return made
+
+
+def opened(home: Path, digest: str) -> Artefact:
+    """A bundle of a store, as deployments take it."""
+    stored = replace(load(deliveries.ROOT), home=home)
+    return open_artefact(stored, "bundle", digest, model="sha256:model")
 
 
 def serving() -> dict[str, Path]:
@@ -60,30 +75,64 @@ def serving() -> dict[str, Path]:
     return {**{name: root / name for name in names}, **code}
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return project_in(tmp_path)
-
-
-def project_in(folder: Path) -> Project:
-    (folder / "checkout").mkdir()
-    (folder / "checkout" / "delivery.toml").write_text(deliveries.SETTINGS)
-    return replace(load(folder / "checkout"), home=folder / "home")
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Artefact]]:
+    """The same three as images in the machine's Docker engine."""
+    with containers.images(tmp_path_factory.mktemp("images")) as made:
+        yield made
 
 
 @pytest.fixture(params=ENGINES)
-def engine(request: pytest.FixtureRequest, project: Project) -> Iterator[Engine]:
+def kind(request: pytest.FixtureRequest) -> str:
+    """The engine of a test that every engine has to pass."""
+    if request.param == "docker":
+        containers.required()
+    return str(request.param)
+
+
+@pytest.fixture
+def project(request: pytest.FixtureRequest, tmp_path: Path) -> Project:
+    every = "kind" in request.fixturenames
+    return project_in(tmp_path, request.getfixturevalue("kind") if every else "process")
+
+
+def project_in(folder: Path, kind: str = "process") -> Project:
+    text = deliveries.SETTINGS.replace(
+        "[environments.staging]\n", f"[environments.staging]\n{SETTINGS[kind]}"
+    )
+    (folder / "checkout").mkdir()
+    (folder / "checkout" / "delivery.toml").write_text(
+        text.replace("next-basket", containers.name())
+    )
+    loaded = replace(load(folder / "checkout"), home=folder / "home")
+    if kind == "process":
+        return loaded
+    shutil.copytree(deliveries.ROOT / "docker", loaded.root / "docker")  # what a proxy is made of
+    return replace(loaded, docker_host=surroundings.DOCKER_HOST)
+
+
+@pytest.fixture
+def engine(kind: str, project: Project) -> Iterator[Engine]:
     engine = engine_of(project, "staging")
-    assert engine.name == request.param
+    assert isinstance(engine, ENGINES[kind])
+    assert engine.name == kind
     yield engine
     engine.stop()
 
 
 @pytest.fixture
-def start(engine: Engine, store_home: Path, bundles: dict[str, str]) -> Callable[..., Instance]:
+def made(kind: str, request: pytest.FixtureRequest) -> dict[str, Artefact]:
+    """The artefacts of this engine's kind."""
+    if kind == "docker":
+        return dict(request.getfixturevalue("images"))
+    home, bundles = (request.getfixturevalue(name) for name in ("store_home", "bundles"))
+    return {name: opened(home, digest) for name, digest in bundles.items()}
+
+
+@pytest.fixture
+def start(engine: Engine, made: dict[str, Artefact]) -> Callable[..., Instance]:
     def begin(name: str, version: str = "v1.0.0") -> Instance:
-        digest = bundles[name]
-        return engine.start(store.bundle(store_home, digest), digest=digest, version=version)
+        return engine.start(made[name], version=version)
 
     return begin
 
@@ -98,6 +147,28 @@ def ask(url: str) -> service.Answer:
     return service.ask(url, "/recommend", BODY)
 
 
+@contextlib.contextmanager
+def loaded(url: str, keys: Sequence[str] = ("",) * 50) -> Iterator[list[service.Answer]]:
+    """An address asked 100 times a second while the block runs, and a little longer."""
+    answers: list[service.Answer] = []
+    ended = threading.Event()
+
+    def ask_on() -> None:
+        while not ended.is_set():
+            planned = load_tool.plan(url, [BODY], keys, per_s=100)
+            answers.extend(answer for _, answer in load_tool.send(url, planned)[0])
+
+    load = threading.Thread(target=ask_on)
+    load.start()
+    try:
+        time.sleep(0.2)
+        yield answers
+    finally:
+        time.sleep(0.2)
+        ended.set()
+        load.join()
+
+
 # every engine
 
 
@@ -108,11 +179,11 @@ def test_nothing_is_live_at_first_and_stopping_it_does_no_harm(engine: Engine) -
 
 
 def test_a_started_instance_answers_but_has_no_traffic(
-    engine: Engine, start: Callable[..., Instance], store_home: Path, bundles: dict[str, str]
+    engine: Engine, start: Callable[..., Instance], made: dict[str, Artefact]
 ) -> None:
     instance = start("one")
-    assert (instance.digest, instance.version) == (bundles["one"], "v1.0.0")
-    service.check(instance.url, store.bundle(store_home, instance.digest), digest=instance.digest)
+    assert (instance.digest, instance.version) == (made["one"].digest, "v1.0.0")
+    service.check(instance.url, made["one"])
     assert engine.live() is None
 
 
@@ -135,23 +206,16 @@ def test_switching_there_and_back_under_load_fails_no_request(
     first = start("one", "v1.0.0")
     engine.switch(first)
     url = url_of(engine)
-    results: list[tuple[float, service.Answer]] = []
-    load = threading.Thread(
-        target=lambda: results.extend(load_tool.run(url, [BODY], per_s=100, for_s=4))
-    )
-    load.start()
-    time.sleep(0.5)
-    second = start("two", "v2.0.0")
-    engine.switch(second)
-    flipped = ask(url)
-    engine.retire(first, drain_s=5)
-    back = start("one", "v1.0.0")  # a rollback: the earlier digest, from the store
-    engine.switch(back)
-    returned = ask(url)
-    engine.retire(second, drain_s=5)
-    load.join()
-    answers = [answer for _, answer in results]
-    assert len(answers) == 400
+    with loaded(url) as answers:
+        second = start("two", "v2.0.0")
+        engine.switch(second)
+        flipped = ask(url)
+        engine.retire(first, drain_s=5)
+        back = start("one", "v1.0.0")  # a rollback: the earlier digest, from the store
+        engine.switch(back)
+        returned = ask(url)
+        engine.retire(second, drain_s=5)
+    assert len(answers) >= 100
     assert {answer.status for answer in answers} == {200}, {a.error for a in answers}
     assert {answer.digest for answer in answers} == {first.digest, second.digest}
     assert (flipped.digest, returned.digest) == (second.digest, first.digest)
@@ -187,12 +251,32 @@ def test_an_artefact_that_does_not_get_ready_leaves_everything_as_it_was(
 
 
 def test_an_altered_artefact_is_refused_before_anything_starts(
-    engine: Engine, store_home: Path, bundles: dict[str, str], tmp_path: Path
+    engine: Engine, made: dict[str, Artefact], tmp_path: Path
 ) -> None:
-    altered = tmp_path / "altered.tar"
-    altered.write_bytes(store.bundle(store_home, bundles["one"]).read_bytes() + b"\0")
+    artefact = made["one"]
+    if artefact.path:
+        altered = tmp_path / "altered.tar"
+        altered.write_bytes(artefact.path.read_bytes() + b"\0")
+        artefact = replace(artefact, path=altered)
+    else:
+        digest = "sha256:" + "1" * 64
+        artefact = replace(artefact, digest=digest, reference=digest)
     with pytest.raises(EvidenceError):
-        engine.start(altered, digest=bundles["one"], version="v1.0.0")
+        engine.start(artefact, version="v1.0.0")
+    assert engine.live() is None
+
+
+def test_an_artefact_of_another_kind_is_refused(
+    engine: Engine, made: dict[str, Artefact], tmp_path: Path
+) -> None:
+    bundle = "bundle" in engine.kinds
+    other = replace(
+        made["one"],
+        kind="local-image" if bundle else "bundle",
+        path=None if bundle else tmp_path,
+    )
+    with pytest.raises(EvidenceError, match=f"this is a {other.kind}"):
+        engine.start(other, version="v1.0.0")
     assert engine.live() is None
 
 
@@ -228,7 +312,10 @@ def test_a_dead_instance_shows_and_another_takes_its_place(
 
 
 def kill(instance: Instance) -> None:
-    """As `kill -9` does."""
+    """As `kill -9` does; a container that its engine kills is not started again."""
+    if instance.id.startswith("slipway."):
+        containers.client().api.kill(instance.id)
+        return
     port = instance.url.rpartition(":")[2]
     for process in psutil.process_iter(["cmdline"]):
         if port in (process.info["cmdline"] or []) and "ml.serving" in process.info["cmdline"]:
@@ -249,8 +336,8 @@ def test_stopping_ends_everything_and_the_address_stays_the_same(
     assert url_of(engine) == url
 
 
-def test_only_one_at_a_time_may_change_an_environment(engine: Engine) -> None:
-    other = ENGINES[engine.name](engine._project, "staging")  # type: ignore[attr-defined]
+def test_only_one_at_a_time_may_change_an_environment(engine: Engine, project: Project) -> None:
+    other = engine_of(project, "staging")
     with engine.lease(1.0):
         with pytest.raises(ToolError, match=f"process {os.getpid()} is changing") as refused:
             other.lease(0.2).__enter__()
@@ -291,17 +378,188 @@ def script(project: Project, code: str) -> "subprocess.Popen[str]":
         from dataclasses import replace
         from pathlib import Path
         from slipway.config import load
-        from slipway.tools import daemons, store
+        from slipway.tools import artefacts, daemons
         from slipway.tools.engines import backends, engine_of, route
         project = replace(load(Path({str(project.root)!r})), home=Path({str(project.home)!r}))
         engine = engine_of(project, "staging")
     """
     return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(begin) + textwrap.dedent(code)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "BUILD_ID": "17"},
+        env={
+            **os.environ,
+            "DOCKER_HOST": project.docker_host,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "BUILD_ID": "17",
+        },
         stdout=subprocess.PIPE,
         text=True,
     )
+
+
+# every engine: a split
+
+
+@pytest.fixture
+def split(engine: Engine, start: Callable[..., Instance]) -> tuple[Instance, Instance]:
+    """Champion and canary, the canary with 20 % of the requests."""
+    champion = start("one", "v1.0.0")
+    engine.switch(champion)
+    canary = start("two", "v2.0.0")
+    assert 0 < engine.split(canary, 20) < 5000
+    return champion, canary
+
+
+def sides_of(url: str, count: int) -> dict[str, str]:
+    return load_tool.sides(url, [f"customer {number}" for number in range(count)])
+
+
+def test_live_tells_a_split(engine: Engine, split: tuple[Instance, Instance]) -> None:
+    champion, canary = split
+    live = engine.live()
+    assert live is not None
+    assert (live.instance, live.healthy, live.canary) == (champion, True, Canary(canary, 20))
+    engine.split(canary, 60)
+    again = engine.live()
+    assert again is not None
+    assert (again.instance, again.canary) == (champion, Canary(canary, 60))
+
+
+def test_a_split_gives_a_canary_its_part_of_2000_requests_by_key_and_by_chance(
+    engine: Engine, split: tuple[Instance, Instance]
+) -> None:
+    champion, canary = split
+    url, count = url_of(engine), 2000
+    keyless = [load_tool.Planned(0.0, "/recommend", BODY)] * count
+    (results,) = load_tool.send(url, keyless)
+    by_chance = [answer.digest for _, answer in results]
+    assert {answer.status for _, answer in results} == {200}
+    by_key = list(sides_of(url, count).values())
+    for answered in (by_chance, by_key):
+        assert set(answered) == {champion.digest, canary.digest}
+        off = 4 * (0.2 * 0.8 / count) ** 0.5
+        assert answered.count(canary.digest) / count == pytest.approx(0.2, abs=off)
+
+
+def test_in_a_split_a_key_leads_to_the_same_side_every_time(
+    engine: Engine, split: tuple[Instance, Instance]
+) -> None:
+    url = url_of(engine)
+    first = sides_of(url, 200)
+    assert len(set(first.values())) == 2
+    assert sides_of(url, 200) == first
+    for key, digest in list(first.items())[:40]:
+        assert service.ask(url, "/recommend", BODY, key=key).digest == digest
+
+
+def test_a_greater_split_leaves_the_canary_its_keys(
+    engine: Engine, split: tuple[Instance, Instance]
+) -> None:
+    _, canary = split
+    url = url_of(engine)
+    before = {key for key, digest in sides_of(url, 200).items() if digest == canary.digest}
+    engine.split(canary, 50)
+    after = {key for key, digest in sides_of(url, 200).items() if digest == canary.digest}
+    assert before < after
+
+
+@pytest.mark.parametrize("winner", [0, 1])
+def test_a_switch_ends_a_split(
+    engine: Engine, split: tuple[Instance, Instance], winner: int
+) -> None:
+    stays, goes = split[winner], split[1 - winner]
+    engine.switch(stays)
+    live = engine.live()
+    assert live is not None
+    assert (live.instance, live.healthy, live.canary) == (stays, True, None)
+    engine.retire(goes, drain_s=1)
+    assert set(sides_of(live.url, 100).values()) == {stays.digest}
+
+
+def test_a_split_begun_and_ended_under_load_fails_no_request(
+    engine: Engine, start: Callable[..., Instance]
+) -> None:
+    champion = start("one", "v1.0.0")
+    engine.switch(champion)
+    url = url_of(engine)
+    keys = [f"customer {number % 50}" if number % 2 else "" for number in range(50)]
+    with loaded(url, keys) as answers:
+        taken_back = start("two", "v2.0.0")
+        engine.split(taken_back, 50)
+        time.sleep(0.5)
+        engine.switch(champion)
+        engine.retire(taken_back, drain_s=5)
+        canary = start("two", "v3.0.0")
+        engine.split(canary, 30)
+        time.sleep(0.5)
+        engine.switch(canary)
+        engine.retire(champion, drain_s=5)
+    assert len(answers) >= 100
+    assert {answer.status for answer in answers} == {200}, {a.error for a in answers}
+    assert {answer.release for answer in answers} == {"v1.0.0", "v2.0.0", "v3.0.0"}
+
+
+def test_who_has_a_part_of_a_split_is_neither_cleaned_nor_retired(
+    engine: Engine, split: tuple[Instance, Instance], start: Callable[..., Instance]
+) -> None:
+    for instance in split:
+        with pytest.raises(ValueError, match="traffic"):
+            engine.retire(instance, 1.0)
+    left = start("two", "v3.0.0")
+    (told,) = engine.clean(keep=lambda _: False)
+    assert "v3.0.0" in told
+    assert service.ready(left.url).status == 0
+    assert [service.ready(instance.url).status for instance in split] == [200, 200]
+    assert len(set(sides_of(url_of(engine), 100).values())) == 2
+
+
+def test_stopping_ends_a_split(engine: Engine, split: tuple[Instance, Instance]) -> None:
+    assert len(engine.stop()) == 3
+    assert engine.live() is None
+    assert [service.ready(instance.url).status for instance in split] == [0, 0]
+
+
+def test_a_split_needs_somebody_beside_it_and_a_part(
+    engine: Engine, start: Callable[..., Instance]
+) -> None:
+    first = start("one")
+    with pytest.raises(ToolError, match="nothing is live beside"):
+        engine.split(first, 10)
+    assert engine.live() is None
+    engine.switch(first)
+    with pytest.raises(ToolError, match="nothing is live beside"):
+        engine.split(first, 10)
+    for percent in (0, 100, -1):
+        with pytest.raises(ValueError, match="no part"):
+            engine.split(first, percent)
+    live = engine.live()
+    assert live is not None
+    assert (live.instance, live.canary) == (first, None)
+
+
+def test_a_canary_that_is_dead_gets_no_split(
+    engine: Engine, start: Callable[..., Instance]
+) -> None:
+    first, dead = start("one", "v1.0.0"), start("two", "v2.0.0")
+    engine.switch(first)
+    kill(dead)
+    with pytest.raises(ToolError, match="does not answer at the address"):
+        engine.split(dead, 50)
+    live = engine.live()
+    assert live is not None
+    assert (live.instance, live.healthy, live.canary) == (first, True, None)
+    assert {answer.status for answer in (ask(live.url) for _ in range(20))} == {200}
+
+
+def test_while_one_side_of_a_split_is_dead_the_other_answers_for_it(
+    engine: Engine, split: tuple[Instance, Instance]
+) -> None:
+    champion, canary = split
+    url = url_of(engine)
+    kill(canary)
+    assert set(sides_of(url, 50).values()) == {champion.digest}
+    live = engine.live()
+    assert live is not None
+    assert (live.instance, live.healthy, live.canary) == (champion, True, Canary(canary, 20))
 
 
 # the process engine
@@ -323,9 +581,7 @@ def test_after_kill_9_the_next_command_works_and_leaves_no_orphan(
 ) -> None:
     engine = ProcessEngine(project, "staging")
     try:
-        first = engine.start(
-            store.bundle(store_home, bundles["one"]), digest=bundles["one"], version="v1.0.0"
-        )
+        first = engine.start(opened(store_home, bundles["one"]), version="v1.0.0")
         engine.switch(first)
         if death == "front started":
             for front in route.find(engine.state):
@@ -335,9 +591,9 @@ def test_after_kill_9_the_next_command_works_and_leaves_no_orphan(
             {DEATHS[death]}
             with engine.lease(5):
                 live = engine.live().instance
-                digest = {bundles["two"]!r}
-                path = store.bundle(Path({str(store_home)!r}), digest)
-                new = engine.start(path, digest=digest, version="v2.0.0")
+                stored = replace(project, home=Path({str(store_home)!r}))
+                two = artefacts.open_artefact(stored, "bundle", {bundles["two"]!r}, model="")
+                new = engine.start(two, version="v2.0.0")
                 after_start()
                 engine.switch(new)
                 after_switch()
@@ -373,9 +629,7 @@ def process_engine(project: Project) -> Iterator[ProcessEngine]:
 
 @pytest.fixture
 def live(process_engine: ProcessEngine, store_home: Path, bundles: dict[str, str]) -> Instance:
-    digest = bundles["one"]
-    path = store.bundle(store_home, digest)
-    instance = process_engine.start(path, digest=digest, version="v1.0.0")
+    instance = process_engine.start(opened(store_home, bundles["one"]), version="v1.0.0")
     process_engine.switch(instance)
     return instance
 
@@ -422,9 +676,8 @@ def test_a_port_that_somebody_else_has_is_named_before_anything_starts(
         port = taken.getsockname()[1]
         fixed = replace(project.config, environments={"staging": Environment(port=port)})
         engine = ProcessEngine(replace(project, config=fixed), "staging")
-        digest = bundles["one"]
         with pytest.raises(ToolError) as refused:
-            engine.start(store.bundle(store_home, digest), digest=digest, version="v1.0.0")
+            engine.start(opened(store_home, bundles["one"]), version="v1.0.0")
         assert f"port {port} is in use by pid {os.getpid()}" in refused.value.what
         assert refused.value.exit_code == 4
         assert processes_of(engine.state) == []
@@ -454,8 +707,7 @@ def test_services_inherit_nothing_of_the_build(
     try:
         with (project.root / "open").open("w") as stream:
             os.set_inheritable(stream.fileno(), True)
-            path = store.bundle(store_home, bundles["one"])
-            engine.switch(engine.start(path, digest=bundles["one"], version="v1.0.0"))
+            engine.switch(engine.start(opened(store_home, bundles["one"]), version="v1.0.0"))
         found = [*route.find(engine.state), *(b.daemon for b in backends.running(engine.state))]
         assert len(found) == 2
         for daemon in found:
@@ -504,8 +756,7 @@ def test_unpacked_files_are_read_only_and_restored_where_they_were_altered(
     altered = folder / "ml" / "features.py"
     altered.chmod(0o644)
     altered.write_text("raise SystemExit")
-    path = store.bundle(store_home, live.digest)
-    again = process_engine.start(path, digest=live.digest, version="v1.0.0")
+    again = process_engine.start(opened(store_home, live.digest), version="v1.0.0")
     assert digest_tree(folder) == tree
     assert service.ready(again.url).status == 200
 
@@ -537,8 +788,7 @@ def test_a_trial_ends_with_its_block_and_after_a_crash_with_the_next(
     project: Project, store_home: Path, bundles: dict[str, str]
 ) -> None:
     digest = bundles["one"]
-    path = store.bundle(store_home, digest)
-    with trial(project, path, digest=digest) as running:
+    with trial(project, opened(store_home, digest)) as running:
         assert ask(running.instance.url).digest == digest
         assert 0 < running.cpu_s < 3
         assert running.memory_bytes() > 1e6
@@ -547,12 +797,41 @@ def test_a_trial_ends_with_its_block_and_after_a_crash_with_the_next(
     assert list((project.home / "trials").glob("[0-9]*")) == []
     code = f"""
         from slipway.tools.engines.trial import trial
-        with trial(project, Path({str(path)!r}), digest={digest!r}): {DIE}
+        stored = replace(project, home=Path({str(store_home)!r}))
+        one = artefacts.open_artefact(stored, "bundle", {digest!r}, model="")
+        with trial(project, one): {DIE}
     """
     assert script(project, code).wait(60) == -signal.SIGKILL
     assert len(processes_of(project.home / "trials")) == 1
     assert len(sweep(project.home)) == 1
     assert processes_of(project.home / "trials") == []
+
+
+def test_the_keys_of_a_split_outlive_the_front_process(
+    process_engine: ProcessEngine, live: Instance, store_home: Path, bundles: dict[str, str]
+) -> None:
+    canary = process_engine.start(opened(store_home, bundles["two"]), version="v2.0.0")
+    process_engine.split(canary, 30)
+    before = sides_of(url_of(process_engine), 200)
+    (front,) = route.find(process_engine.state)
+    psutil.Process(front.pid).kill()
+    again = process_engine.live()
+    assert again is not None
+    assert (again.healthy, again.canary) == (True, Canary(canary, 30))
+    assert [other.pid for other in route.find(process_engine.state)] != [front.pid]
+    assert sides_of(again.url, 200) == before
+
+
+def test_a_champion_that_died_beside_its_canary_shows(
+    process_engine: ProcessEngine, live: Instance, store_home: Path, bundles: dict[str, str]
+) -> None:
+    canary = process_engine.start(opened(store_home, bundles["two"]), version="v2.0.0")
+    process_engine.split(canary, 1)
+    kill(live)
+    now = process_engine.live()
+    assert now is not None
+    assert (now.instance, now.healthy) == (live, False)
+    assert ask(now.url).digest == canary.digest
 
 
 # the front process
@@ -564,9 +843,7 @@ def front(
 ) -> Iterator[str]:
     """The address of a front process with a service behind it."""
     engine = ProcessEngine(project_in(tmp_path_factory.mktemp("front")), "staging")
-    digest = bundles["one"]
-    path = store.bundle(store_home, digest)
-    engine.switch(engine.start(path, digest=digest, version="v1.0.0"))
+    engine.switch(engine.start(opened(store_home, bundles["one"]), version="v1.0.0"))
     yield url_of(engine)
     engine.stop()
 
@@ -603,6 +880,29 @@ def test_the_front_leads_nowhere_else(front: str, head: bytes, status: int) -> N
         assert int(connection.recv(4096).split()[1]) == status
 
 
+@pytest.mark.parametrize("key", [b"", b"\xff\xfe", "é\u20ac".encode(), b"k" * 4000])
+def test_an_odd_key_of_a_split_does_no_harm(front: str, key: bytes) -> None:
+    port = int(front.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        head = b"GET /v2/health/ready HTTP/1.1\r\nHost: x\r\nX-Slipway-Key: "
+        connection.sendall(head + key + b"\r\n\r\n")
+        assert int(connection.recv(4096).split()[1]) == 200
+
+
+def test_the_keys_of_a_split_are_hashed_the_same_way_for_ever() -> None:
+    from slipway.tools.front import PARTS, chosen, part_of
+
+    parts = {key: part_of(key) for key in ("a", "01104905", "é")}
+    assert parts == {"a": 3343, "01104905": 3752, "é": 3743}
+    assert len({part_of("") for _ in range(50)}) > 1
+    both = [{"id": "champion", "weight": 90}, {"id": "canary", "weight": 10}]
+    led = [chosen(both, "", part)["id"] for part in range(PARTS)]  # type: ignore[index]
+    assert led.index("champion") == led.count("canary") == 1000
+    asked = [chosen(both, name, 5000)["id"] for name in ("canary", "champion")]  # type: ignore[index]
+    assert asked == ["canary", "champion"]
+    assert chosen([], "a", 5) is None
+
+
 def test_a_compressed_body_is_not_unpacked_on_the_way(front: str) -> None:
     body = gzip.compress(b" " * (64 << 20))
     head = "POST /recommend HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\n"
@@ -628,8 +928,8 @@ def test_a_request_whose_service_is_killed_is_answered_by_the_next(
     client = service.Client(url)
     assert client.ask("POST", "/recommend", BODY).status == 200
     digest = bundles["two"]
-    other = process_engine.start(store.bundle(store_home, digest), digest=digest, version="v2.0.0")
-    route.route_to(process_engine.state, other)
+    other = process_engine.start(opened(store_home, digest), version="v2.0.0")
+    route.route_to(process_engine.state, route.Traffic(other))
     kill(live)
     answers = [client.ask("POST", "/recommend", BODY) for _ in range(20)]
     assert {(a.status, a.digest) for a in answers} == {(200, digest)}

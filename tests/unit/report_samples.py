@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from slipway import config
+from slipway.gates.found import Samples
+from slipway.gates.image import Confinement, GpuReport, ImageEvidence, Pair, Sbom, Secrets
+from slipway.gates.service import Beside, Load
 from slipway.records import (
     Approval,
     Candidate,
@@ -58,6 +61,8 @@ BUNDLE = "sha256:" + "c4f3" * 16
 BEFORE = {"version": "v1.1.0", "digest": "sha256:" + "88ab" * 16}
 PREPARED = "sha256:" + "5e5e" * 16
 TREE = "sha256:" + "a9a9" * 16
+RUNTIME = "sha256:" + "d2b7" * 16
+REFERENCE = f"127.0.0.1:5000/next-basket@{BUNDLE}"
 LEDGER = "0be4" * 10
 URLS = {"staging": "http://127.0.0.1:8101", "production": "http://127.0.0.1:8100"}
 AT = "2026-11-22T16:{:02d}:{:02d}+00:00"
@@ -95,9 +100,13 @@ RULES = [
 ]
 STEPS = (
     *("plan", "dataset", "data-verdict", "prepared-verdict", "tests-unit", "tests-integration"),
-    *("candidate", "evaluation", "model-verdict", "image", "image-verdict", "tests-e2e"),
-    *("staging", "staging-probe", "staging-verdict", "approval", "production"),
+    *("candidate", "evaluation", "model-verdict", "image", "image-probe"),
+    *("image-verdict", "tests-e2e", "staging", "staging-probe", "staging-verdict"),
+    *("approval", "canary", "canary-probe", "canary-verdict", "production"),
     *("production-probe", "production-verdict", "release"),
+)
+GPU = GpuReport(
+    runtime="onnxruntime", version="1.26.0", cuda_build=True, built_for_cuda="12.9", libraries=23
 )
 PLOT = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 320 200" width="320" height="200">
 <title>Scores by rank</title><rect width="320" height="200" fill="#ffffff"/>
@@ -188,6 +197,36 @@ def model_findings(score: float = 0.1812) -> list[Finding]:
     ]
 
 
+def image_evidence(variant: str = "cpu") -> dict[str, Any]:
+    """What the image gate measured of an image, as it stands in `image-probe.json`."""
+    found = ImageEvidence(
+        kind="image",
+        digest=BUNDLE,
+        parts={"model": Pair(MODEL, MODEL)},
+        bytes=182_400_512,
+        memory_bytes=91_000_000,
+        cpu_s=0.94,
+        writable=(),
+        changed=False,
+        samples=Samples(32, 2e-7, 1e-5, ()),
+        variant=variant,
+        confinement=Confinement(
+            user="10001:10001", uid=10001, gid=10001, tried={"/": "EROFS", "/srv/model": "EROFS"}
+        ),
+        secrets=Secrets("detect-secrets 1.5.0", {"layers": 9127, "history": 11, "labels": 9}),
+        sbom=Sbom(form="CycloneDX 1.6", components=143, stored=f"sha256-{BUNDLE[7:]}.sbom"),
+        gpu=GPU if variant == "gpu" else None,
+    )
+    return dict(plain(found))
+
+
+def sides() -> dict[str, Any]:
+    """What was measured of a canary and of the champion beside it, in the same minute."""
+    own = Load(118, 0, 0, 11.8, 12.0, 2.1, 4.4, 8.1)
+    champion = Load(1082, 0, 0, 108.2, 108.0, 2.0, 4.2, 7.9)
+    return {"load": plain(own), "beside": plain(Beside(BEFORE["digest"], 10, champion))}
+
+
 def evaluation_file(score: float = 0.1812) -> dict[str, Any]:
     """`evaluation.json` as the model contract has it."""
     return {
@@ -272,7 +311,7 @@ class Delivery:
         for name in STEPS:
             made = instead.get(name.replace("-", "_")) or self.make(name)
             self.write(name, made, behind)
-            behind = name
+            behind = behind if name == "image-probe" else name
             if name == to:
                 break
         return self
@@ -284,7 +323,7 @@ class Delivery:
                 name.removeprefix("tests-")
             ]
             return tests_verdict(name.removeprefix("tests-"), ran, seconds)
-        if name.startswith(("staging", "production")):
+        if name.startswith(("staging", "production", "canary")):
             return self._of_environment(*name.partition("-")[::2])
         return getattr(self, "_" + name.replace("-", "_"))()  # type: ignore[no-any-return]
 
@@ -357,23 +396,33 @@ class Delivery:
     def _image(self) -> Record:
         return Image(
             subject=BUNDLE,
-            kind="bundle",
-            reference="store/bundles/c4f3c4f3",
+            kind="image",
+            reference=REFERENCE,
             model=MODEL,
             dataset=DATA,
             tree=TREE,
             requirements="sha256:" + "9d" * 32,
-            bytes=13_204_480,
+            bytes=182_400_512,
+            runtime=RUNTIME,
             evidence=self.evidence("data-verdict", "prepared-verdict", "model-verdict"),
-            unproven=("That it runs as a container: no engine is here.",),
+        )
+
+    def _image_probe(self) -> Record:
+        return Probe(
+            subject=BUNDLE,
+            environment="trial",
+            version="trial",
+            url="",
+            measured=image_evidence(),
         )
 
     def _image_verdict(self) -> Record:
         found = [
             finding("digest", "digest", BUNDLE, BUNDLE),
             finding("samples", "largest_difference", 2e-7, "<= 1e-05"),
-            finding("size", "bytes", 13_204_480, "<= 40,000,000"),
-            Finding("sbom", "not_applicable", None, None, "a bundle has no packages", "sbom"),
+            finding("size", "bytes", 182_400_512, "<= 250,000,000"),
+            finding("sbom", "components", 143, ">= 1"),
+            Finding("gpu", "not_applicable", None, "variant gpu", "variant cpu", "variant"),
         ]
         return verdict("image", BUNDLE, found)
 
@@ -384,7 +433,11 @@ class Delivery:
                 finding("latency", "p95_ms", 4.1, "<= 50"),
                 finding("load", "error_rate", 0.0, "<= 0.001"),
             ]
+            if name == "canary":
+                found.append(finding("canary", "share", 0.0983, "0.1 ± 0.0408"))
             return verdict("service", f"{BUNDLE}@{name}", found)
+        if kind == "probe" and name == "canary":
+            return self._probe("production", sides())
         if kind == "probe":
             measured = {
                 "requests": 300,
@@ -392,14 +445,19 @@ class Delivery:
                 "latency": {"p50_ms": 1.9, "p95_ms": 4.1, "p99_ms": 7.8},
                 "samples": {"asked": 32, "equal": 32},
             }
-            return Probe(
-                subject=BUNDLE,
-                environment=name,
-                version="v1.2.0",
-                url=URLS[name],
-                measured=measured,
-            )
+            return self._probe(name, measured)
+        if name == "canary":
+            return dataclasses.replace(self.deployment("production"), percent=10)
         return self.deployment(name)
+
+    def _probe(self, environment: str, measured: dict[str, Any]) -> Probe:
+        return Probe(
+            subject=BUNDLE,
+            environment=environment,
+            version="v1.2.0",
+            url=URLS[environment],
+            measured=measured,
+        )
 
     def deployment(self, name: str) -> Deployment:
         """What was put into an environment."""
@@ -407,8 +465,8 @@ class Delivery:
             subject=BUNDLE,
             environment=name,
             version="v1.2.0",
-            kind="bundle",
-            engine="process",
+            kind="image",
+            engine="docker",
             url=URLS[name],
             previous=BEFORE,
             ledger=LEDGER,
@@ -430,7 +488,7 @@ class Delivery:
             version="v1.2.0",
             model=MODEL,
             dataset=DATA,
-            kind="bundle",
+            kind="image",
             url="http://127.0.0.1:8100",
             champion=CHAMPION,
             approved_by="maria.lopez",

@@ -54,7 +54,7 @@ def test_every_command_that_is_to_be_typed_exists(page: str, line: str) -> None:
         words.pop(0)
     program, *rest = words
     if program == "make":
-        targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M)
+        targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.M)
         assert {word for word in rest if "=" not in word} <= set(targets)
     elif program.endswith("slipway"):
         stages.parse(rest)
@@ -157,6 +157,6 @@ def test_every_settings_example_is_accepted(
     example: types.ModuleType, page: str, text: str
 ) -> None:
     ours = tomllib.loads((ROOT / settings.FILE).read_text())
-    settings = build(Config, merged(ours, tomllib.loads(text)))
-    for subject, tables in settings.gates.items():
+    wanted = build(Config, merged(ours, tomllib.loads(text)))
+    for subject, tables in wanted.gates.items():
         gates.configured(subject, tables)

@@ -12,11 +12,13 @@ from slipway.gates import configured, judge
 from slipway.gates.found import Samples
 from slipway.gates.service import (
     BadRequest,
+    Beside,
     Exported,
     Load,
     ServiceEvidence,
     answers,
     bad_requests,
+    canary,
     health,
     latency,
     metrics,
@@ -147,11 +149,91 @@ def test_metrics_count_nothing_where_nothing_was_answered() -> None:
     assert outcome_at(metrics.judge(dead, metrics.Settings()), "counted") == "block"
 
 
-def test_a_good_service_passes_all_its_gates() -> None:
-    names = ("health", "answers", "latency", "bad_requests", "metrics")
-    gates = configured("service", {name: {} for name in names})
-    verdict = judge(kind="service", of=f"{DIGEST}@staging", gates=gates, evidence=GOOD, files={})
+CANARY = replace(
+    GOOD,
+    load=replace(GOOD.load, sent=200, p95_ms=20.0),
+    beside=Beside("sha256:champion", 20, replace(GOOD.load, sent=800, p95_ms=10.0)),
+)
+
+
+@pytest.mark.parametrize(
+    ("own", "champion", "where", "expected"),
+    [
+        ({}, {}, "error rate", "pass"),
+        ({"failed": 1}, {}, "error rate", "pass"),  # 0.005, as far above as is allowed
+        ({"failed": 2}, {}, "error rate", "block"),
+        ({"foreign": 2}, {}, "error rate", "block"),  # somebody else answered in its place
+        ({"failed": 1, "foreign": 1}, {}, "error rate", "block"),
+        ({"failed": 2}, {"failed": 4}, "error rate", "pass"),  # the champion is no better
+        ({"failed": 2}, {"foreign": 4}, "error rate", "pass"),
+        ({"failed": 3}, {"failed": 7}, "error rate", "block"),
+        ({"sent": 0}, {}, "error rate", "block"),
+        ({}, {"sent": 0}, "error rate", "block"),
+        ({"p95_ms": 35.0}, {}, "p95 ms", "pass"),  # 10 × 1.5 + 20
+        ({"p95_ms": 35.001}, {}, "p95 ms", "block"),
+        ({"p95_ms": 0.1}, {"p95_ms": 0.0}, "p95 ms", "pass"),
+        ({"p95_ms": 34.0}, {"p95_ms": 9.0}, "p95 ms", "block"),
+        ({"p95_ms": math.nan}, {}, "p95 ms", "block"),
+        ({}, {"p95_ms": math.nan}, "p95 ms", "block"),
+        ({"p95_ms": math.inf}, {}, "p95 ms", "block"),
+        ({"sent": 100}, {}, "answers of the canary", "pass"),
+        ({"sent": 99}, {}, "answers of the canary", "block"),
+        ({"sent": 100, "failed": 1}, {}, "answers of the canary", "block"),
+        ({"sent": 100, "foreign": 1}, {}, "answers of the canary", "block"),
+        ({}, {"sent": 99}, "answers of the champion", "block"),
+        ({}, {"failed": 701}, "answers of the champion", "block"),
+        ({}, {"failed": 700}, "answers of the champion", "pass"),
+        ({}, {}, "share", "pass"),
+        ({"sent": 250}, {"sent": 750}, "share", "pass"),  # 4 deviations of 1,000 are 0.0506
+        ({"sent": 251}, {"sent": 749}, "share", "block"),
+        ({"sent": 150}, {"sent": 850}, "share", "pass"),
+        ({"sent": 149}, {"sent": 851}, "share", "block"),
+        ({"sent": 0}, {"sent": 1000}, "share", "block"),
+        ({"sent": 0}, {"sent": 0}, "share", "block"),
+    ],
+)
+def test_a_canary_is_judged_beside_its_champion(
+    own: dict[str, Any], champion: dict[str, Any], where: str, expected: Outcome
+) -> None:
+    assert CANARY.beside is not None
+    beside = replace(CANARY.beside, load=replace(CANARY.beside.load, **champion))
+    evidence = replace(CANARY, load=replace(CANARY.load, **own), beside=beside)
+    assert outcome_at(canary.judge(evidence, canary.Settings()), where) == expected
+
+
+@pytest.mark.parametrize("percent", [0, 100, -5, 19, 21])
+def test_a_share_of_everything_or_nothing_is_no_canarys(percent: int) -> None:
+    assert CANARY.beside is not None
+    evidence = replace(CANARY, beside=replace(CANARY.beside, percent=percent))
+    expected = "pass" if 0 < percent < 100 else "block"
+    assert outcome_at(canary.judge(evidence, canary.Settings()), "share") == expected
+
+
+def test_a_canary_gate_that_asks_for_no_requests_still_wants_one() -> None:
+    evidence = replace(CANARY, load=replace(CANARY.load, sent=0))
+    found = canary.judge(evidence, canary.Settings(min_requests=0))
+    assert outcome_at(found, "answers of the canary") == "block"
+
+
+def test_where_one_artefact_gets_everything_the_canary_gate_does_not_apply() -> None:
+    assert [f.outcome for f in canary.judge(GOOD, canary.Settings())] == ["not_applicable"]
+
+
+ALL = ("health", "answers", "latency", "bad_requests", "metrics", "canary")
+
+
+@pytest.mark.parametrize("evidence", [GOOD, CANARY])
+def test_a_good_service_passes_all_its_gates(evidence: ServiceEvidence) -> None:
+    gates = configured("service", {name: {} for name in ALL})
+    verdict = judge(kind="service", of=f"{DIGEST}@x", gates=gates, evidence=evidence, files={})
     assert verdict.outcome == "pass", verdict.findings
+    assert {f.gate for f in verdict.findings} == set(ALL)
+
+
+def test_the_canary_gate_alone_says_nothing_about_another_service() -> None:
+    gates = configured("service", {"canary": {}})
+    verdict = judge(kind="service", of=f"{DIGEST}@x", gates=gates, evidence=GOOD, files={})
+    assert verdict.outcome == "block"
 
 
 EXPECTED = {"items": ["a", "b", "c"], "scores": [0.9, 0.5, 0.5]}
@@ -173,6 +255,7 @@ EXPECTED = {"items": ["a", "b", "c"], "scores": [0.9, 0.5, 0.5]}
         ({"items": ["a", "b", "c"], "scores": [0.9, math.nan, 0.5]}, math.inf),
         ({"items": ["a", "b", "c"]}, math.inf),
         ({"items": 5, "scores": 5}, math.inf),
+        ({"items": ["a", "b", "c"], "scores": [10**400, 0.5, 0.5]}, math.inf),
         ([], math.inf),
         (None, math.inf),
     ],

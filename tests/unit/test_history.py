@@ -1,12 +1,13 @@
 """What was live when, and what engine and ledger say of each other."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from slipway.errors import ConfigError
-from slipway.stages import history, status
-from slipway.tools.engines import Instance, Live
+from slipway.stages import canary, history, status
+from slipway.tools.engines import Canary, Instance, Live
 from slipway.tools.ledger.events import Event, History
 
 NOW = datetime(2026, 11, 19, 12, 0).astimezone()  # a Thursday
@@ -105,3 +106,77 @@ def test_status_names_how_engine_and_ledger_differ(
 ) -> None:
     standing = status.standing_of("production", serving, said, None)
     assert (standing.why, standing.agrees) == (why, not why)
+
+
+def put(version: str, percent: int = 10, **fields: object) -> Event:
+    """A canary as the ledger has it."""
+    at = "2026-11-11T10:00:00+00:00"
+    event = replace(assigned(version, at), kind="canary", id="c", percent=percent)
+    return replace(event, **fields)
+
+
+def beside(version: str, percent: int = 10) -> Live:
+    """v1.0.0, and a canary."""
+    instance = Instance("c", version, version, "http://canary")
+    return replace(live("v1.0.0"), canary=Canary(instance, percent))
+
+
+def test_a_canary_stands_in_the_history_until_it_is_ended() -> None:
+    told = History(
+        (
+            assigned("v1.0.0", "2026-11-01T10:00:00+00:00"),
+            put("v1.1.0"),
+            replace(put("v1.1.0"), kind="undo", closes="c", at="2026-11-12T10:00:00+00:00"),
+        )
+    )
+    stays = history.stays_of(told, ["production"])
+    assert [(s.version, s.kind, s.percent, s.until[:10]) for s in stays] == [
+        ("v1.1.0", "canary", 10, "2026-11-12"),
+        ("v1.0.0", "assign", 100, ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("serving", "said", "well", "why"),
+    [
+        (beside("v1.1.0"), put("v1.1.0"), True, ""),
+        (beside("v1.1.0"), put("v1.1.0"), False, "the canary runs, and does not answer"),
+        (live("v1.0.0"), put("v1.1.0"), True, "the ledger says canary v1.1.0, it does not run"),
+        (beside("v1.1.0"), None, True, "canary v1.1.0 runs, the ledger says nothing"),
+        (beside("v1.2.0"), put("v1.1.0"), True, "canary v1.2.0 runs, the ledger says v1.1.0"),
+        (beside("v1.1.0", 30), put("v1.1.0"), True, "the canary has 30 %, the ledger says 10 %"),
+    ],
+)
+def test_status_names_how_engine_and_ledger_differ_about_a_canary(
+    serving: Live, said: Event | None, well: bool, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(canary, "healthy", lambda _: well)
+    champion = assigned("v1.0.0", "2026-11-01T10:00:00+00:00")
+    standing = status.standing_of("production", serving, champion, None, said)
+    assert standing.why.startswith(why)
+    assert (standing.agrees, standing.canary.agrees) == (not why, not why)
+
+
+@pytest.mark.parametrize(
+    ("said", "runs", "well", "why"),
+    [
+        (None, beside("v1.1.0").canary, True, ""),
+        (put("v1.1.0", until="9", holder="me"), beside("v1.1.0").canary, True, ""),
+        (put("v1.1.0", until="9", holder="me"), beside("v1.1.0").canary, False, "does not answer"),
+        (put("v1.1.0", until="9", holder="me"), None, True, "it runs no more"),
+        (put("v1.1.0", until="9", holder="another"), None, True, ""),
+        (put("v1.1.0", until="1", holder="me"), beside("v1.1.0").canary, True, "nobody decided"),
+        (put("v1.1.0", until="1", holder="another"), None, True, "nobody decided"),
+    ],
+)
+def test_a_canary_is_over_where_it_is_forgotten_dead_or_gone(
+    said: Event | None,
+    runs: Canary | None,
+    well: bool,
+    why: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(canary, "healthy", lambda _: well)
+    told = canary.why_over(said, runs, holder="me")
+    assert why in told
+    assert bool(told) == bool(why)

@@ -151,7 +151,7 @@ def test_every_group_keeps_its_records_whatever_happened() -> None:
 
 def test_every_verdict_is_published_once() -> None:
     published = re.findall(r"delivery/([\w-]+)\.xml", TEXT)
-    verdicts = ["data", "prepared", "model", "image", "staging", "production"]
+    verdicts = ["data", "prepared", "model", "image", "staging", "canary", "production"]
     layers = ["unit", "integration", "e2e"]
     assert sorted(published) == sorted(
         [*(f"{name}-verdict" for name in verdicts), *(f"tests-{name}" for name in layers)]

@@ -90,6 +90,49 @@ def test_an_intent_is_open_until_something_closes_it(kind: str) -> None:
     assert history(intent, closing).open_intent("production") is None
 
 
+def canary(version: str, **fields: object) -> Event:
+    return assign(version, **{"kind": "canary", "id": f"canary-{version}", **fields})
+
+
+@pytest.mark.parametrize(
+    ("after", "ended"),
+    [
+        ([], False),
+        ([assign("v1.1.0", "staging")], False),
+        ([assign("v1.1.0", kind="intent", id="i")], False),
+        ([assign("v1.1.0", kind="undo", closes="i", id="u")], False),
+        ([assign("v1.1.0", kind="release", id="r")], False),
+        ([assign("v1.1.0", kind="undo", closes="canary-v1.1.0", id="u")], True),
+        ([assign("v1.1.0")], True),
+        ([rollback("v1.0.0")], True),
+        ([canary("v1.1.0", id="other"), assign("v1.1.0", kind="undo", closes="other")], True),
+    ],
+)
+def test_a_canary_is_open_until_it_is_undone_or_all_traffic_goes_somewhere(
+    after: list[Event], ended: bool
+) -> None:
+    told = history(assign("v1.0.0"), canary("v1.1.0"), *after)
+    assert (told.open_canary("production") is None) == ended
+    assert told.canaries("production")[0] == (canary("v1.1.0"), after[0] if ended else None)
+    assert told.open_canary("staging") is None
+
+
+def test_a_canary_is_no_assignment_no_champion_and_has_no_tag() -> None:
+    told = history(register("v1.0.0"), register("v1.1.0"), assign("v1.0.0"), canary("v1.1.0"))
+    assert told.last("production") == assign("v1.0.0")
+    assert told.marks(["production"]) == {"production": "assign-v1.0.0-production"}
+    assert (told.count(), told.earlier("production")) == (1, None)
+    assert events.champion_of(told, "other")["version"] == "v1.0.0"
+    assert events.tags(canary("v1.1.0"), told) == {}
+
+
+def test_a_canary_that_moves_is_one_and_the_same_only_once() -> None:
+    first, second = canary("v1.1.0", percent=10), canary("v1.1.0", percent=30, id="second")
+    told = history(assign("v1.0.0"), first, second)
+    assert told.canaries("production") == [(first, second), (second, None)]
+    assert told.open_canary("production").percent == 30
+
+
 @pytest.mark.parametrize(
     ("told", "before"),
     [

@@ -27,6 +27,26 @@ class Load:
     p99_ms: float
     errors: tuple[str, ...] = ()
 
+    @property
+    def answered(self) -> int:
+        """Requests that the artefact itself answered well."""
+        return self.sent - self.failed - self.foreign
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What a canary stood beside while it was measured.
+
+    Attributes:
+        digest: of the champion.
+        percent: of the requests that the canary should get.
+        load: the champion's part of the same load; each request had a key of its own.
+    """
+
+    digest: str
+    percent: int
+    load: Load
+
 
 @dataclass(frozen=True)
 class BadRequest:
@@ -55,6 +75,7 @@ class ServiceEvidence:
         digest: what was deployed.
         health: path → status and the digest that answered, as `200 sha256:…`.
         model: what the model calls itself; `models` what the service calls it.
+        beside: the champion's side, where this is a canary; all else is the canary's own.
     """
 
     digest: str
@@ -65,3 +86,4 @@ class ServiceEvidence:
     load: Load
     bad_requests: tuple[BadRequest, ...]
     metrics: Exported
+    beside: Beside | None = None

@@ -13,9 +13,9 @@ from ...errors import ToolError
 from ...records import Kind
 from .. import daemons, service
 from ..artefacts import Artefact
-from . import Instance, Live, backends, releases, route
+from . import Canary, Instance, Live, backends, releases, route
 from .backends import Backend, Place
-from .route import Address
+from .route import Address, Traffic
 
 
 class ProcessEngine:
@@ -69,17 +69,17 @@ class ProcessEngine:
 
     def live(self) -> Live | None:
         """What serves now; a front process that died is started again on the way."""
-        instance = route.routed(self.state)
-        if instance is None:
+        traffic = route.routed(self.state)
+        if traffic is None:
             return None
+        instance, canary = traffic.instance, traffic.canary
         kept = route.kept(self.state, self._settings.host, self._settings.port)
         try:  # where it is now: only who changes the environment may move it
             url = route.ensure(self.state, kept.host, kept.port).url
         except ToolError:
-            return Live(kept.url, instance, healthy=False)
-        answer = service.ready(url, timeout_s=5.0)
-        said = (answer.status, answer.digest, answer.release)
-        return Live(url, instance, said == (200, instance.digest, instance.version))
+            return Live(kept.url, instance, healthy=False, canary=canary)
+        answer = service.ready(url, timeout_s=5.0, key=instance.id)
+        return Live(url, instance, route.says(answer, instance), canary)
 
     def start(self, artefact: Artefact, *, version: str) -> Instance:
         """A service of this bundle, ready to answer, without traffic yet."""
@@ -88,22 +88,35 @@ class ProcessEngine:
 
     def switch(self, to: Instance) -> float:
         """Sends all traffic to an instance without failing a request; gives milliseconds."""
-        return route.move(self._address(), to)
+        return route.move(self._address(), Traffic(to))
+
+    def split(self, to: Instance, percent: int) -> float:
+        """Sends a part of the requests to a second instance; gives milliseconds."""
+        if not 1 <= percent <= 99:
+            raise ValueError(f"{percent} % is no part of the requests")
+        traffic = route.routed(self.state)
+        if traffic is None or traffic.instance.id == to.id:
+            raise ToolError(
+                f"nothing is live beside {to.version} in {self.environment}",
+                str(self.state),
+                f"run 'slipway deploy {self.environment}' without a canary",
+            )
+        return route.move(self._address(), Traffic(traffic.instance, Canary(to, percent)))
 
     def retire(self, instance: Instance, drain_s: float) -> None:
         """Ends an instance that has no traffic any more, after its last answer."""
-        if _same(route.routed(self.state), instance):
-            raise ValueError(f"{instance.id} still has the traffic")
+        if instance.id in self._with_traffic():
+            raise ValueError(f"{instance.id} still has traffic")
         for backend in backends.running(self.state):
-            if _same(backend.instance, instance):
+            if backend.instance.id == instance.id:
                 backends.end(backend, drain_s)
 
     def clean(self, *, keep: Callable[[Instance], bool]) -> list[str]:
-        """Ends what a crash left beside the live instance, and drops files nobody needs."""
-        live = route.routed(self.state)
-        told, used = [], {live.digest} if live else set()
+        """Ends what a crash left beside what has traffic, and drops files nobody needs."""
+        live = self._with_traffic()
+        told, used = [], {instance.digest for instance in live.values()}
         for backend in backends.running(self.state):
-            if _same(backend.instance, live) or keep(backend.instance):
+            if backend.instance.id in live or keep(backend.instance):
                 used.add(backend.instance.digest)
                 continue
             backends.end(backend, self._settings.drain_s)
@@ -124,6 +137,10 @@ class ProcessEngine:
             told.append(_told(backend))
         releases.prune(self.state, ())
         return told
+
+    def _with_traffic(self) -> dict[str, Instance]:
+        traffic = route.routed(self.state)
+        return {instance.id: instance for instance in traffic.instances} if traffic else {}
 
     def _opened(self, path: Path) -> TextIO:
         self._make_state()
@@ -149,10 +166,6 @@ def _locked(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _same(one: Instance | None, other: Instance | None) -> bool:
-    return one is not None and other is not None and one.id == other.id
 
 
 def _told(backend: Backend) -> str:

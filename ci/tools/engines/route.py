@@ -1,4 +1,8 @@
-"""An environment's address: the front process, and the route that it reads."""
+"""An environment's address: the front process, and the route that it reads.
+
+The route holds one instance with all the traffic, or two: the first with the most of it, and its
+canary with a `weight` in percent.
+"""
 
 import json
 import sys
@@ -13,7 +17,7 @@ from ...records import write_atomically
 from .. import daemons, locks, service
 from ..daemons import Daemon
 from ..process import exit_code
-from . import Instance
+from . import Canary, Instance
 
 START_S = 20.0  # for the front to listen
 MOVE_S = 5.0  # for traffic to arrive at the new instance
@@ -37,13 +41,32 @@ class Address:
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
 
-def routed(state: Path) -> Instance | None:
-    """The instance that has the traffic, or None."""
+@dataclass(frozen=True)
+class Traffic:
+    """Who has the traffic: one instance all of it, or all but a canary's part."""
+
+    instance: Instance
+    canary: Canary | None = None
+
+    @property
+    def instances(self) -> tuple[Instance, ...]:
+        """Everyone who has some of it."""
+        return (self.instance, *((self.canary.instance,) if self.canary else ()))
+
+
+def routed(state: Path) -> Traffic | None:
+    """Who has the traffic, or None."""
     try:
-        route = json.loads((state / "route.json").read_bytes())
-        for backend in route["backends"]:
-            return Instance(**{name: str(backend[name]) for name in Instance.__annotations__})
-        return None
+        backends = json.loads((state / "route.json").read_bytes())["backends"]
+        known = [
+            Instance(**{name: str(backend[name]) for name in Instance.__annotations__})
+            for backend in backends
+        ]
+        if not known:
+            return None
+        first, *others = known
+        split = [Canary(other, int(backends[-1]["weight"])) for other in others]
+        return Traffic(first, *split)
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
@@ -54,35 +77,48 @@ def routed(state: Path) -> Instance | None:
         ) from error
 
 
-def route_to(state: Path, instance: Instance | None) -> None:
-    """Sends all requests from now on to one instance, or to none."""
-    backends = [{**asdict(instance), "weight": 1}] if instance else []
+def route_to(state: Path, traffic: Traffic | None) -> None:
+    """Sends all requests from now on there, or nowhere."""
+    backends = []
+    if traffic:
+        canary = traffic.canary
+        percents = (100 - canary.percent, canary.percent) if canary else (100,)
+        pairs = zip(traffic.instances, percents, strict=True)
+        backends = [{**asdict(instance), "weight": percent} for instance, percent in pairs]
     content = json.dumps({"schema": SCHEMA, "backends": backends}, sort_keys=True)
     write_atomically(state / "route.json", content.encode() + b"\n")
 
 
-def move(address: Address, to: Instance) -> float:
-    """Sends all requests to an instance; gives the milliseconds until its first answer.
+def move(address: Address, to: Traffic) -> float:
+    """Sends the requests there; gives the milliseconds until the first answer of the newest one.
 
     Raises:
         ToolError: the address does not answer with that instance; the traffic went back.
     """
     before = routed(address.state)
+    newest = to.instances[-1]
     started = time.perf_counter()
     route_to(address.state, to)
     while True:
-        answer = service.ready(address.url, timeout_s=MOVE_S)
+        answer = service.ready(address.url, timeout_s=MOVE_S, key=newest.id)
         spent = time.perf_counter() - started
-        if (answer.digest, answer.release, answer.status) == (to.digest, to.version, 200):
+        if says(answer, newest):
             return spent * 1000
         if spent > MOVE_S:
             route_to(address.state, before)
+            said = answer.error or f"{answer.release or 'nobody'} says {answer.status}"
             raise ToolError(
-                f"{to.version} does not answer at the address: {answer.error or answer.status}",
+                f"{newest.version} does not answer at the address: {said}",
                 address.url,
                 "the traffic is where it was; read the logs of the environment",
             )
         time.sleep(0.005)
+
+
+def says(answer: service.Answer, instance: Instance) -> bool:
+    """Whether this answer says that this instance is ready."""
+    told = (answer.status, answer.digest, answer.release)
+    return told == (200, instance.digest, instance.version)
 
 
 def ensure(state: Path, host: str, port: int) -> Address:

@@ -36,9 +36,10 @@ class Event:
     at: str = ""
     switch_ms: float = 0.0
     number: int = 0  # of an assignment, counted over all environments
-    closes: str = ""  # assign, rollback, undo: the intent that ends with it
-    holder: str = ""  # intent: whose engine it changes
-    until: str = ""  # intent: when others may take its holder for dead
+    percent: int = 0  # canary: of the requests
+    closes: str = ""  # the intent that ends with it; undo: that intent, or the canary
+    holder: str = ""  # intent, canary: whose engine it changes
+    until: str = ""  # when others may take an intent's holder for dead, when a canary is over
     nonce: str = ""  # random: two writers in one second never make the same commit
     id: str = field(default="", compare=False)  # the ledger's commit; not in the file
 
@@ -69,6 +70,27 @@ class History:
         begun = [e for e in self.events if e.kind == "intent" and e.environment == environment]
         return next((e for e in reversed(begun) if e.id not in closed), None)
 
+    def canaries(self, environment: str) -> list[tuple[Event, Event | None]]:
+        """Each canary of an environment with what ended it, None: nothing yet; oldest first.
+
+        What ends one is its undoing, another canary, or any assignment: that takes all traffic.
+        """
+        told: list[tuple[Event, Event | None]] = []
+        for event in self.events:
+            if event.environment != environment:
+                continue
+            last = told[-1] if told else None
+            if last and last[1] is None and _ends(event, last[0]):
+                told[-1] = (last[0], event)
+            if event.kind == "canary":
+                told.append((event, None))
+        return told
+
+    def open_canary(self, environment: str) -> Event | None:
+        """The canary that has a part of an environment's traffic now."""
+        told = self.canaries(environment)
+        return told[-1][0] if told and told[-1][1] is None else None
+
     def registered(self, *, digest: str = "", version: str = "") -> Event | None:
         """The registration of an artefact, or of a version."""
         for event in self.events:
@@ -93,6 +115,12 @@ class History:
         first = next((i for i in reversed(promoted) if done[i].kind == "assign"), promoted[0])
         before = [e for e in done[:first] if e.version != done[-1].version]
         return before[-1] if before else None
+
+
+def _ends(event: Event, canary: Event) -> bool:
+    """Whether a later event of the same environment ends a canary."""
+    undone = event.kind == "undo" and event.closes == canary.id
+    return undone or event.kind in ("canary", "assign", "rollback")
 
 
 def parse_version(text: str) -> tuple[int, int, int]:

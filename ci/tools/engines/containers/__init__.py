@@ -1,0 +1,5 @@
+"""The Docker engine: services in containers, behind one nginx an environment."""
+
+from .engine import DockerEngine
+
+__all__ = ["DockerEngine"]
