@@ -22,6 +22,7 @@ REQUESTS = 20_000
 PER_S = 300.0
 WORKERS = 4
 DEPLOYS = 3
+SICK_AFTER_S = 0.3  # within the second for which a switch is watched
 REFUSED = 4  # what a command ends with that could not do its work
 Figures = dict[str, Any]
 
@@ -136,6 +137,7 @@ def _sick(place: Workplace, traffic: Traffic, url: str) -> Figures:
     def make_sick() -> None:
         while service.ready(url).release != version:
             time.sleep(0.005)
+        time.sleep(SICK_AFTER_S)
         sick.append(time.perf_counter())
         _ask_to_end(place, version)
 

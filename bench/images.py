@@ -163,7 +163,7 @@ def _compressed(path: Path) -> int:
 
 def _megabytes(place: Workplace) -> float:
     files = place.project.candidate.iterdir()
-    return round(sum(path.stat().st_size for path in files) / 1e6, 2)
+    return round(float(sum(path.stat().st_size for path in files)) / 1e6, 2)
 
 
 def _children() -> float:

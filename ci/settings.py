@@ -85,7 +85,7 @@ class ImageSettings:
 
     registry: str = ""  # host[:port]; empty: one of this machine, started on demand
     repository: str = ""  # empty: the model's name
-    variant: Literal["cpu", "gpu"] = "cpu"
+    variant: Literal["cpu", "gpu"] = "cpu"  # what its packages compute on
     base: str = ""  # name@sha256:…; empty: docker/base builds one
     proxy: str = ""  # an nginx image, name@sha256:…; empty: docker/proxy builds one
     ca: str = ""  # file of the authority behind the registry's TLS; empty: the system's
@@ -115,7 +115,7 @@ class Environment:
     canary: int = 0  # percent of the requests that a full deployment wants tried first; 0: none
     canary_h: float = 2.0  # hours until a canary that nobody decided on is taken back
     memory_mb: int = 1024  # what one instance may take
-    cpus: float = 1.0
+    cpus: float = 1.0  # processor cores that one instance may use
     ready_s: float = 30.0  # until a started service answers
     watch_s: float = 1.0  # after the switch, before the assignment
     drain_s: float = 10.0  # for the requests that the previous one still has

@@ -124,32 +124,23 @@ def appended(project: Project, registry: Registry, upon: Model) -> append.Made:
 # base and proxy
 
 
-def test_the_base_has_python_and_nothing_to_build_install_or_become_root_with() -> None:
-    project = replace(dockers.containers.own(Path("/nonexistent")), home=Path("/nonexistent"))
-    found = dockers.files(base.ensure(project), "/")
-    names = {name.strip("/").removeprefix("./") for name in found}
-    programs = {n.rpartition("/")[2] for n in names if "/bin/" in f"/{n}" or "/sbin/" in f"/{n}"}
-    assert programs - {""} == {"python3", "python3.11"}
-    for name, facts in found.items():
-        kind, mode, *_ = facts.split(" ")
-        assert not int(mode, 8) & 0o6000, name
-        assert kind == "b'2'" or not int(mode, 8) & 0o002 or int(mode, 8) & 0o1000, name
-    assert not {
-        n for n in names if n.startswith(("usr/share/man", "usr/share/locale", "var/lib/apt"))
-    }
-    assert not {
-        n
-        for n in names
-        if n.startswith("usr/share/doc/")
-        and "copyright" not in n.split("/")[-1]
-        and "." in n.split("/")[-1]
-    }
-    packages = dockers.client().containers.run(
-        base.ensure(project),
-        ["python3", "-c", "print(open('/var/lib/dpkg/status').read().count('Status: install ok'))"],
-        remove=True,
-    )
-    listed = (deliveries.ROOT / "docker/base/packages.txt").read_text().splitlines()
+def test_the_base_has_python_and_nothing_to_build_install_or_become_root_with(
+    light: Project,
+) -> None:
+    image = base.ensure(light)
+    found = {f"/{n.strip('/')}": f.split(" ") for n, f in dockers.files(image, "/").items()}
+    files = {name for name, (kind, *_) in found.items() if kind == "b'0'"}
+    programs = {name for name in found if "/bin/" in name or "/sbin/" in name}
+    assert programs == {"/usr/bin/python3", "/usr/bin/python3.11"}
+    assert not {name for name, (_, mode, *_) in found.items() if int(mode, 8) & 0o6000}
+    open_to_all = {name for name in files if int(found[name][1], 8) & 0o002}
+    assert not {name for name in open_to_all if not name.startswith("/dev/")}
+    documents = {name for name in files if name.startswith("/usr/share/doc/")}
+    assert {name.rpartition("/")[2] for name in documents} == {"copyright"}
+    assert not {name for name in found if name.startswith(("/usr/share/man", "/var/lib/apt"))}
+    ask = "print(open('/var/lib/dpkg/status').read().count('Status: install ok'))"
+    packages = dockers.client().containers.run(image, ["python3", "-c", ask], remove=True)
+    listed = (light.root / "docker/base/packages.txt").read_text().splitlines()
     assert int(packages) == len([line for line in listed if line and line[0] != "#"])
 
 
@@ -246,7 +237,7 @@ def test_a_package_that_debian_does_not_have_leaves_nothing(light: Project, tmp_
     with pytest.raises(ToolError, match="no-such-package-anywhere"):
         base.ensure(own)
     assert not tagged(f"slipway/base:{systems.key(own, base.BASE)}")
-    assert [p.suffix for p in (own.cache / "images").iterdir()] == [".lock"]
+    assert {path.suffix for path in (own.cache / "images").iterdir()} == {".lock"}
 
 
 def test_a_project_without_the_list_is_told_so(light: Project) -> None:
@@ -408,12 +399,10 @@ def test_without_an_engine_a_runtime_cannot_be_built_but_one_in_the_registry_ser
 # a model upon it: through the registry
 
 
-def test_runtime_and_model_alone_decide_the_digest(
-    light: Project, server: registries.Server, tmp_path: Path
-) -> None:
+def test_runtime_and_model_alone_decide_the_digest(light: Project, tmp_path: Path) -> None:
     digests = set()
-    with registries.serving(tmp_path / "another") as another:
-        for name, where in (("one", server), ("two", another)):
+    with registries.serving(tmp_path / "a") as a, registries.serving(tmp_path / "b") as b:
+        for name, where in (("one", a), ("two", b)):
             project = replace(at(light, where), home=tmp_path / name / "home")
             upon = model_in(tmp_path / name / "model")
             os.utime(upon.folder / "model.onnx", (1000, 1000))

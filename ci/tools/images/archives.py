@@ -248,9 +248,14 @@ def workspace(cache: Path) -> Iterator[Path]:
 def _sweep(parent: Path) -> None:
     """Removes the folders whose command is gone."""
     for folder in parent.glob("work-*"):
-        with (folder / LEASE).open("a") as stream, contextlib.suppress(BlockingIOError):
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder)
+        try:
+            with (folder / LEASE).open("r+") as stream:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue  # it works there
+        except FileNotFoundError:
+            pass  # it was killed at once, or has just ended
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -30,7 +30,7 @@ def build(project: Project, runtime: Runtime, upon: Model) -> Made:
     layer = model.layer(project, upon)
     config = model.config(project, runtime, upon, layer)
     client, own = docker_host.connect(project.docker_host), digest_of(config)
-    with held(project.cache / "images" / f"image-{own.removeprefix('sha256:')[:32]}.lock"):
+    with held(project.cache / "images" / "local.lock"):
         there = find(client, own)
         if there is None:
             _load(client, project.cache, runtime, Content(config, (layer,)))
