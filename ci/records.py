@@ -118,7 +118,7 @@ class Image(Record):
     tree: str  # tree digest of the code that serves
     requirements: str  # sha256 of the serving requirements
     bytes: int
-    variant: Literal["cpu", "gpu"] = "cpu"
+    variant: Literal["cpu", "gpu"] = "cpu"  # what its packages compute on
     runtime: str = ""  # digest of what it shares with other models' images; bundles have none
     evidence: dict[str, str]  # record → sha256, what it was built on
     unproven: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ class Settings:
 
     max_error_rate_above: float = 0.005  # the champion's; shares of the requests
     max_p95_times: float = 1.5  # the champion's, plus
-    p95_slack_ms: float = 20.0
+    p95_slack_ms: float = 20.0  # and this much on top: small times differ by chance
     share_deviations: float = 4.0  # standard deviations of a binomial count off its percent
     min_requests: int = 100  # that each of the two answered itself
 
