@@ -98,7 +98,7 @@ def measure(place: Workplace, engine: str) -> Iterator[tuple[str, Figures]]:
             deploys.append(_to_production(place, f"v1.{number}.0"))
         by_itself = _sick(place, traffic, live.url)
         by_hand = _rollback(place)
-    yield f"{engine}: requests", _counted(traffic.seen)
+    yield f"{engine}: requests", counted(traffic.seen)
     yield f"{engine}: switch", {"ms": [one["switch_ms"] for one in deploys]}
     yield f"{engine}: slipway deploy production", {"s": _median([one["s"] for one in deploys])}
     yield f"{engine}: rollback by itself", by_itself
@@ -181,7 +181,8 @@ def _rollback(place: Workplace) -> Figures:
     return {"switch_ms": round(record.switch_ms, 1), "command_s": round(spent, 2)}
 
 
-def _counted(seen: Sequence[Seen]) -> Figures:
+def counted(seen: Sequence[Seen]) -> Figures:
+    """How many requests there were, how many failed and why, and how long they took."""
     faults = [one.fault for one in seen if one.fault]
     milliseconds = sorted(one.seconds * 1000 for one in seen)
     return {

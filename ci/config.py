@@ -122,6 +122,7 @@ def prepare_process() -> None:
         os.environ["PATH"] = programs + os.pathsep + path
     os.environ.setdefault("DVC_NO_ANALYTICS", "1")
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime tells its maker otherwise
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     git, pytest = ("DIR", "WORK_TREE", "INDEX_FILE"), ("ADDOPTS", "PLUGINS")
     for name in (*(f"GIT_{n}" for n in git), *(f"PYTEST_{n}" for n in pytest)):
@@ -150,5 +151,6 @@ def service_environment() -> dict[str, str]:
         **{name: os.environ[name] for name in kept if name in os.environ},
         "BUILD_ID": "dontKillMe",
         "JENKINS_NODE_COOKIE": "dontKillMe",
+        "ORT_DISABLE_TELEMETRY": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }

@@ -54,7 +54,7 @@ class Layer:
     """One layer of tests."""
 
     paths: tuple[str, ...]
-    allow_skips: tuple[str, ...] = ()  # test ids that may be skipped
+    allow_skips: tuple[str, ...] = ()  # test ids that may be skipped; `*` stands for any text
     timeout_s: float = 1800.0
     workers: int = 1
 

@@ -9,15 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from slipway.config import Project
 from slipway.settings import Environment
 from slipway.tools import artefacts, docker_host, store
 from slipway.tools.artefacts import Artefact
 from slipway.tools.images import local, runtime
 from slipway.tools.images.model import Model
-from tests import deliveries, surroundings, tiny
+from tests import deliveries, needs, surroundings, tiny
 
 NEVER_READY = """
 FROM {image}
@@ -26,11 +24,8 @@ ENTRYPOINT ["python3", "-c", "raise SystemExit('there is no module ml.features')
 
 
 def required() -> None:
-    """Skips where no engine answers; fails where nothing may be skipped."""
-    if not docker_host.answers(surroundings.DOCKER_HOST):
-        if os.environ.get("SLIPWAY_NO_SKIPS"):
-            pytest.fail("no Docker engine answers", pytrace=False)
-        pytest.skip("no Docker engine answers")
+    """Goes on where images can be made and run."""
+    needs.needs(needs.DOCKER, needs.MAKER)
 
 
 def client() -> Any:

@@ -14,15 +14,15 @@ from typing import Any
 from docker import errors
 from slipway.config import Project
 from slipway.tools import docker_host
-from tests import containers, deliveries, surroundings
+from tests import deliveries, needs, surroundings
 
 IMAGE_CODE = ("ml/__init__.py", "ml/features.py", "ml/serving", "requirements", "docker")
 LIGHT = ("idna", "click")  # of the serving packages: enough for a runtime that nobody starts
 
 
 def require() -> None:
-    """Skips where no engine answers; fails where nothing may be skipped."""
-    containers.required()
+    """Goes on where images can be made, kept and run."""
+    needs.needs(needs.DOCKER, needs.MAKER, needs.REGISTRY)
 
 
 def client() -> Any:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from slipway.tools.registry import Address, Manifest, Patience, Registry, manifests
+from tests import needs
 from tests.relays import Relay
 
 LAYER = "application/vnd.oci.image.layer.v1.tar"
@@ -48,6 +49,7 @@ class Server:
         return Registry(Address(self.name, secure=False), patience=QUICK, **more)
 
     def start(self) -> None:
+        needs.needs(needs.REGISTRY)
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / "config.yml"
         path.write_text(json.dumps(self.settings))

@@ -10,7 +10,7 @@ from slipway.config import Project, load
 from slipway.errors import EvidenceError
 from slipway.tools import docker_host
 from slipway.tools.engines import choice
-from tests import deliveries, surroundings
+from tests import deliveries, needs, surroundings
 
 Make = Callable[..., Project]
 
@@ -34,6 +34,8 @@ def make(tmp_path: Path) -> Make:
     def made(
         *, docker: bool = True, kind: str = "auto", change: str = "", **settings: str
     ) -> Project:
+        if docker:
+            needs.needs(needs.DOCKER)
         (tmp_path / "delivery.toml").write_text(deliveries.SETTINGS)
         project = load(tmp_path)
         environments = {

@@ -16,7 +16,7 @@ from slipway.tools import docker_host
 from slipway.tools.images import base, gpu_probe, proxy, runtime
 from slipway.tools.images import gpu as asked
 from slipway.typed import build
-from tests import surroundings
+from tests import needs, surroundings
 
 ROOT = Path(__file__).resolve().parents[2]
 LABEL = "slipway.test"
@@ -25,6 +25,7 @@ LABEL = "slipway.test"
 @pytest.fixture(scope="module")
 def project() -> Project:
     """This checkout, on the machine's engine."""
+    needs.needs(needs.DOCKER, needs.MAKER)
     return surroundings.project(ROOT)
 
 

@@ -1,7 +1,6 @@
 """The image gate on real images: a good one passes, and each planted fault is named."""
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -20,12 +19,9 @@ from slipway.tools.images.model import Model
 from slipway.tools.images.runtime import Runtime
 from slipway.tools.registry import open_registry
 from slipway.tools.scan import sbom
-from tests import deliveries, surroundings
+from tests import deliveries, needs, surroundings
 
-if not docker_host.answers(surroundings.DOCKER_HOST):
-    if os.environ.get("SLIPWAY_NO_SKIPS"):
-        pytest.fail("no Docker engine answers", pytrace=False)
-    pytest.skip("no Docker engine answers", allow_module_level=True)
+needs.needs(needs.DOCKER, needs.MAKER, needs.REGISTRY)
 GATES = "".join(
     f"[gates.image.{name}]\n"
     for name in ("digest", "samples", "size", "confined", "no_secrets", "sbom", "lint", "gpu")

@@ -28,7 +28,7 @@ from slipway.tools.images.archives import Content
 from slipway.tools.images.model import Model
 from slipway.tools.images.runtime import Runtime
 from slipway.tools.images.stored import Place
-from slipway.tools.registry import Registry, open_registry
+from slipway.tools.registry import Registry, manifests, open_registry
 from tests import deliveries, dockers, registries, tiny
 
 DATA = "md5:" + "2" * 32 + ".dir"
@@ -218,6 +218,27 @@ def test_a_base_that_its_registry_does_not_have_is_missing_evidence(
     image = replace(light.config.image, base=named)
     with pytest.raises(EvidenceError, match=f"there is no {named}"):
         base.ensure(replace(light, config=replace(light.config, image=image)))
+
+
+def test_a_runtime_stands_on_a_configured_base_and_asks_its_python(
+    light: Project, server: registries.Server, tmp_path: Path, made: list[str]
+) -> None:
+    tag_of_ours = base.ensure(light)
+    with archives.workspace(light.cache) as folder, closing(server.registry()) as registry:
+        content = archives.export(dockers.client(), tag_of_ours, folder)
+        layers = [registry.put_blob("python", each.path, runtime.LAYER) for each in content.layers]
+        config = registry.put_blob("python", content.config, runtime.CONFIG)
+        digest = registry.put_manifest("python", manifests.build(config, layers), "3.11")
+    named = f"{server.name}/python@{digest}"
+    image = replace(light.config.image, base=named)
+    settings = replace(light.config, image=image)
+    project = replace(light, config=settings, cache=tmp_path / "cache")
+    made += [tag(project), named]
+    assert base.python(project) == base.MADE
+    built = runtime.ensure(project, "cpu", None)
+    assert (built.found, runtime.ensure(project, "cpu", None).found) == ("built", "engine")
+    assert json.loads(built.config)["config"]["Labels"][runtime.BASE_DIGEST] == digest
+    assert not list((project.cache / "images").glob("base-*"))
 
 
 def test_without_mmdebstrap_the_message_names_the_setting(

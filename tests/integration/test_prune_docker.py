@@ -14,16 +14,13 @@ from slipway.records import Image, canonical
 from slipway.settings import Environment, Retention
 from slipway.tools import docker_host, ledger
 from slipway.tools.ledger import Draft, Event
-from tests import deliveries, surroundings
+from tests import deliveries, needs, surroundings
 
 NAME = f"pruned-{os.getpid()}"
 LABEL = {"slipway.model-digest": f"of {NAME}"}
 Built = Callable[..., str]
 
-if not docker_host.answers(surroundings.DOCKER_HOST):
-    if os.environ.get("SLIPWAY_NO_SKIPS"):
-        pytest.fail("no Docker engine answers", pytrace=False)
-    pytest.skip("no Docker engine answers", allow_module_level=True)
+needs.needs(needs.DOCKER, needs.MAKER, needs.REGISTRY)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from slipway import settings
 from slipway.config import Project
 from slipway.errors import ToolError
 from slipway.tools.registry import Registry, local, open_registry, parse
+from tests import needs
 from tests.registries import QUICK, free_port, push, serving, three_lines
 
 SETTINGS = """
@@ -34,6 +35,7 @@ def project_in(folder: Path, model: str, text: str = "") -> Project:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    needs.needs(needs.REGISTRY)
     monkeypatch.setattr(local, "PORT", free_port())
     made = project_in(tmp_path, "m")
     yield made

@@ -55,6 +55,22 @@ def test_a_skip_can_be_allowed_by_name(tmp_path: Path) -> None:
     assert not blocked(judge(tmp_path, "good", "skipped", allowed=("a::four",)))
 
 
+@pytest.mark.parametrize(
+    ("pattern", "good"),
+    [
+        ("a::*", True),
+        ("*four", True),
+        ("*", True),
+        ("a::*x", False),
+        ("a::f.ur", False),
+        ("", False),
+    ],
+)
+def test_a_skip_can_be_allowed_by_a_pattern(tmp_path: Path, pattern: str, good: bool) -> None:
+    answers = judge(tmp_path, "good", "skipped", allowed=(pattern,))
+    assert blocked(answers) == (set() if good else {"unit.skipped"})
+
+
 @pytest.mark.parametrize("content", [None, b"", b"<testsuite", b"\x00"])
 def test_no_results_block(tmp_path: Path, content: bytes | None) -> None:
     junit = tmp_path / "junit.xml"

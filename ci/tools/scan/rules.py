@@ -14,6 +14,7 @@ from ...errors import ToolError
 
 TEXT_BYTES = 1_000_000  # what is larger is data: it is searched for tokens, not for assignments
 AROUND = 600  # bytes on each side of a mark that a rule sees
+LONG = (b"PRIVATE KEY", b"eyJ")  # marks of keys and signed tokens: eight times as much behind them
 SHOWN = 4  # characters of a secret that a finding may show
 LEAST = 8  # characters; what is shorter is not guessed at
 
@@ -48,9 +49,9 @@ NEWER = {  # forms that detect-secrets 1.5 does not know yet
     ),
 }
 TOKENS = re.compile(r"[A-Za-z0-9+/_=-]{12,}")
-NAMED = re.compile(
-    r"(?i)([\w.-]*(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|access[_-]?key|"
-    r"private[_-]?key|credential)[\w.-]*)[\"']?\s*[:=]\s*[\"']?([^\s\"',;)}\]]+)"
+NAMED = re.compile(  # from the beginning of a word: a file may be one word of a million letters
+    r"(?i)(?<![\w.-])([\w.-]*(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|access[_-]?key|"
+    r"private[_-]?key|credential)[\w.-]*+)[\"']?\s*[:=]\s*[\"']?([^\s\"',;)}\]]+)"
 )
 # what stands where a secret would: a variable, a template, a word that says so
 STANDS_FOR = re.compile(
@@ -119,10 +120,10 @@ def _pieces(content: bytes, marks: tuple[bytes, ...]) -> Iterator[bytes]:
     for mark in marks:
         at, seen = content.find(mark), -1
         while at >= 0:
-            end = at + (8 * AROUND if mark == b"PRIVATE KEY" else AROUND)
+            reach = 8 * AROUND if mark in LONG else AROUND
             if at > seen:
-                yield content[max(0, at - AROUND) : end]
-                seen = end - AROUND // 2
+                yield content[max(0, at - AROUND) : at + reach]
+                seen = at + reach // 2
             at = content.find(mark, max(at + len(mark), seen))
 
 

@@ -214,6 +214,7 @@ def write(place: Place, proxy: Proxy, wanted: Route) -> float:
     text = route.configuration(wanted)
     _put(place, proxy, NEXT, text)
     _test(place, proxy)
+    _workers(place, proxy)  # an engine that cannot tell them fails before the traffic moves
     started = time.perf_counter()
     _follow(place, proxy, text)
     if not _arrived(place, proxy, wanted, MOVE_S):
@@ -262,12 +263,15 @@ def _alone(place: Place, proxy: Proxy) -> None:
     either may take a request.
     """
     until = time.monotonic() + MOVE_S
-    while time.monotonic() < until:
-        with place.explained("the proxy's processes cannot be listed"):
-            listed = place.api.top(proxy.container, ps_args="-eo pid,args")["Processes"]
-        if [words[-1] for words in listed].count(WORKER) == 1:
-            return
+    while _workers(place, proxy) != 1 and time.monotonic() < until:
         time.sleep(0.01)
+
+
+def _workers(place: Place, proxy: Proxy) -> int:
+    """How many of nginx's workers take requests."""
+    with place.explained("the proxy's processes cannot be listed"):
+        listed = place.api.top(proxy.container, ps_args="-eo pid,args")["Processes"]
+    return [words[-1] for words in listed].count(WORKER)
 
 
 def caught_up(place: Place, proxy: Proxy, wanted: Route) -> service.Answer:

@@ -208,7 +208,6 @@ _SERVER = f"""\
   server {{
     listen {INNER_PORT} default_server backlog=1024;
     default_type application/json;
-    if ($absolute) {{ return 400; }}
     {_PAGES}
 {_page(400, "ask for a path, not for an address")}
 {_page(408, "the body did not arrive in time")}
@@ -222,6 +221,7 @@ _SERVER = f"""\
 
 _FORWARD = f"""\
     location / {{
+      if ($absolute) {{ return 400; }}
       {_PAGES}
       error_page 502 @gone;
       error_page 504 = @late;  # the code that it returns
