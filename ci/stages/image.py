@@ -60,7 +60,9 @@ def _why(project: Project, kind: Kind) -> str:
         return "a pull request's build, which pushes nothing"
     if kind == "local-image":
         return "every environment is on a Docker engine, and there is no registry"
-    lacking = choice.lacking(project)
+    lacking, host = choice.lacking(project), project.docker_host
+    if not choice.usable(host):
+        return f"no Docker engine answers at {host}"
     missing = f"; images would want {lacking}" if lacking else ""
     return f"an environment is on the process engine{missing}"
 

@@ -35,15 +35,16 @@ def answers(host: str) -> bool:
 
     An address with TLS or SSH takes the SDK to ask: there, the answer is whether it connects.
     """
-    parts, secured = urlsplit(host), docker_environment(host).get("DOCKER_TLS_VERIFY")
+    secured = docker_environment(host).get("DOCKER_TLS_VERIFY")
     try:
+        parts = urlsplit(host)
         if parts.scheme == "unix":
             return _ping_socket(parts.path)
         if parts.scheme in ("tcp", "http") and not secured:
             return _ping(http.client.HTTPConnection(parts.hostname or "", parts.port, PING_S))
         connect(host)
-    except (OSError, http.client.HTTPException, SlipwayError):
-        return False
+    except (OSError, ValueError, http.client.HTTPException, SlipwayError):
+        return False  # a `ValueError`: it is no address at all
     return True
 
 
@@ -70,9 +71,13 @@ def connect(host: str) -> "DockerClient":
     """
     import docker
 
-    with explained("the Docker engine does not answer", host, "start it, or set DOCKER_HOST"):
-        variables = docker_environment(host)
-        return docker.from_env(environment=variables, version="auto", timeout=int(TIMEOUT_S))
+    what, todo = "the Docker engine does not answer", "start it, or set DOCKER_HOST"
+    try:
+        with explained(what, host, todo):
+            variables = docker_environment(host)
+            return docker.from_env(environment=variables, version="auto", timeout=int(TIMEOUT_S))
+    except ValueError as error:  # it is no address at all
+        raise ToolError(f"{what}: {error}", host, todo) from error
 
 
 @contextlib.contextmanager

@@ -40,7 +40,7 @@ def notes(home: Path) -> Iterator[Note]:
     """Every artefact that this home has made and not removed."""
     folder = home / "made"
     for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
-        with contextlib.suppress(ValueError, KeyError, TypeError):  # cut off: it is made again
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # gone, or cut off
             content = json.loads(path.read_bytes())
             fields = {key: str(content[key]) for key in ("digest", "kind", "runtime")}
             yield Note(**fields, at=path.stat().st_mtime)

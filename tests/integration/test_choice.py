@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from slipway.config import Project, load
-from slipway.errors import EvidenceError
+from slipway.errors import EvidenceError, ToolError
 from slipway.tools import docker_host
 from slipway.tools.engines import choice
 from tests import deliveries, needs, surroundings
@@ -139,3 +139,11 @@ def test_an_engine_that_does_not_answer_is_told_in_three_lines() -> None:
     assert len(str(failed.value).splitlines()) == 3
     assert not docker_host.answers("tcp://127.0.0.1:9")
     assert not docker_host.answers("unix:///etc/hostname")
+
+
+@pytest.mark.parametrize("host", ["tcp://[::1", "tcp://host:abc", "tcp://127.0.0.1:99999"])
+def test_what_is_no_address_is_told_in_three_lines(host: str) -> None:
+    assert not docker_host.answers(host)
+    with pytest.raises(ToolError, match="does not answer") as failed:
+        docker_host.connect(host)
+    assert len(str(failed.value).splitlines()) == 3

@@ -1,5 +1,6 @@
 """Images for real: made of packages, built, appended, loaded, pulled, run, opened again."""
 
+import io
 import json
 import os
 import re
@@ -20,7 +21,7 @@ import pytest
 from slipway import stages
 from slipway.config import Project
 from slipway.errors import ConfigError, EvidenceError, ToolError
-from slipway.records import Image, digest_tree, read
+from slipway.records import Image, digest_of, digest_tree, read
 from slipway.tools import docker_host, service, store
 from slipway.tools.artefacts import open_artefact
 from slipway.tools.images import append, archives, base, local, proxy, runtime, stored, systems
@@ -241,6 +242,26 @@ def test_a_runtime_stands_on_a_configured_base_and_asks_its_python(
     assert not list((project.cache / "images").glob("base-*"))
 
 
+def test_a_base_without_python_is_told_so_and_leaves_no_container(
+    light: Project, server: registries.Server, tmp_path: Path, made: list[str]
+) -> None:
+    (tmp_path / "name").write_text("nothing")
+    layer = io.BytesIO()
+    store.write_tar(layer, {"etc/name": tmp_path / "name"})
+    start = {"architecture": systems.architecture(), "os": "linux"}
+    content = archives.extend(start, layers=[(digest_of(layer.getvalue()), "a test")], said={})
+    with closing(server.registry()) as registry:
+        layers = [registry.put_blob("empty", layer.getvalue(), runtime.LAYER)]
+        config = registry.put_blob("empty", content, runtime.CONFIG)
+        digest = registry.put_manifest("empty", manifests.build(config, layers))
+    named = f"{server.name}/empty@{digest}"
+    made.append(named)
+    settings = replace(light.config, image=replace(light.config.image, base=named))
+    with pytest.raises(ToolError, match="no python3 to ask"):
+        base.python(replace(light, config=settings, cache=tmp_path / "cache"))
+    assert not dockers.client().api.containers(all=True, filters={"ancestor": named})
+
+
 def test_without_mmdebstrap_the_message_names_the_setting(
     light: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -351,16 +372,24 @@ def other_hashes(text: str) -> str:
     ],
 )
 def test_a_build_that_fails_leaves_nothing(
-    light: Project, made: list[str], name: str, change: Any, error: type[Exception], why: str
+    light: Project,
+    tmp_path: Path,
+    made: list[str],
+    name: str,
+    change: Any,
+    error: type[Exception],
+    why: str,
 ) -> None:
-    path = light.root / name
+    path, cache = light.root / name, tmp_path / "own"
     path.write_text(change(path.read_text()))
     made.append(tag(light))
+    cache.mkdir()
+    (cache / "envs").symlink_to(light.cache / "envs")  # the installer; the rest is this test's own
     with pytest.raises(error, match=why):
-        runtime.ensure(light, "cpu", None)
+        runtime.ensure(replace(light, cache=cache), "cpu", None)
     assert not tagged(tag(light))
     assert not unfinished(light)
-    assert not list((light.cache / "images").glob("work-*/packages"))
+    assert not list((cache / "images").glob("work-*"))
 
 
 def test_a_build_that_is_killed_keeps_no_name_and_the_next_one_clears_up(

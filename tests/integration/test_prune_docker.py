@@ -56,7 +56,7 @@ def built() -> Iterator[Built]:
     for container in client.containers.list(all=True, filters={"label": f"of={NAME}-{NAME}-used"}):
         container.remove(force=True)
     for image in reversed(made):
-        if image in {left.id for left in client.images.list(all=True)}:
+        if image in {left["Id"] for left in client.api.images(all=True)}:
             client.images.remove(image, force=True)
 
 
@@ -103,7 +103,7 @@ def release(project: Project, version: str, image: str, runtime: str = "") -> No
 
 def there(*images: str) -> list[bool]:
     client = docker_host.connect(surroundings.DOCKER_HOST)
-    ids = {image.id for image in client.images.list(all=True)}
+    ids = {image["Id"] for image in client.api.images(all=True)}
     return [image in ids for image in images]
 
 
@@ -135,7 +135,7 @@ def test_what_a_container_or_somebody_else_uses_stays(project: Project, built: B
         release(project, f"v1.{number}.0", image)
     stages.execute(["prune"], project)
     assert there(used, named, below, above, bare, live) == [True] * 6
-    kept = {tag for image in client.images.list() for tag in image.tags}
+    kept = {tag for image in client.api.images() for tag in image["RepoTags"] or ()}
     names = ("used", "named", "below", "bare", "live")
     assert {f"slipway/image:{NAME}-{name}" for name in names} <= kept
 

@@ -54,6 +54,9 @@ def test_an_environment_with_a_repository_of_its_own_gets_the_same_manifest(kept
         for _ in range(2):
             repositories.bring(kept, "production", image.digest)
         assert registry.manifest("team/live", image.digest).raw == image.raw
+        assert [registry.digest("team/live", tag) for tag in registry.tags("team/live")] == [
+            image.digest
+        ], "a manifest without a tag is cleared away by many registries"
 
 
 @pytest.mark.usefixtures("light")

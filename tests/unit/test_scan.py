@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import tarfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -66,6 +67,23 @@ def test_what_only_looks_like_a_secret_is_none(path: str, content: str) -> None:
     assert rules.in_file(content.encode("latin-1"), path) == []
 
 
+def test_a_long_signed_token_is_found_behind_another_one() -> None:
+    claims = base64.urlsafe_b64encode(json.dumps({"sub": RANDOM * 40}).encode()).decode()
+    head, _, sign = JWT.split(".")
+    token = f"{head}.{claims.rstrip('=')}.{sign}"
+    assert len(token) > 2 * rules.AROUND
+    leaks = rules.in_bytes(b"eyJ" + b"." * rules.AROUND + token.encode(), "/srv/a")
+    assert [leak.rule for leak in leaks] == ["JSON Web Token"]
+
+
+def test_a_file_of_one_long_word_is_searched_at_once() -> None:
+    word = "a" * 900_000  # by a pattern that begins anew at each letter: many hours
+    began = time.process_time()
+    leaks = rules.in_file(f'{{"x": "{word}", "api_key": "{RANDOM}"}}'.encode(), "/srv/a.json")
+    assert [leak.rule for leak in leaks] == ["api_key has a value"]
+    assert time.process_time() - began < 20
+
+
 Entry = tuple[bytes, int, int]  # content, mode, owner
 
 
@@ -82,6 +100,13 @@ def tar(entries: Mapping[str, Entry]) -> bytes:
 def surveyed(**entries: Entry) -> layers.Survey:
     named = {name.replace("__", "/"): entry for name, entry in entries.items()}
     return layers.read(io.BytesIO(tar(named)), "a layer")
+
+
+def test_no_number_of_leaks_hides_the_last_one() -> None:
+    """Those before it may all be allowed by the gate's settings."""
+    key = f"AKIA{'B7C8D9E0F1G2H3I4'}".encode()
+    survey = surveyed(**{f"srv__tests__{number}": (key, 0o644, 0) for number in range(99)})
+    assert len(survey.leaks) == 99
 
 
 def test_a_packed_layer_says_the_same_as_a_plain_one() -> None:

@@ -19,6 +19,7 @@ from ...gates.image import (
 from ...records import Image, digest_of
 from ...tools import docker_host, service
 from ...tools.artefacts import Artefact
+from ...tools.images import packages
 from ...tools.scan import contents, filesystem, inside, layers, lint, pins, rules, sbom, syft
 from ...tools.scan.contents import Contents
 from ...tools.scan.filesystem import Files
@@ -178,7 +179,7 @@ def listed_in(
     """What a stored list says, of all that is known to be in the image."""
     listed = syft.parse(kept.content, kept.where)
     machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(opened.config.get("architecture", ""), "")
-    path = project.root / project.config.image.requirements[image.variant]
+    path = packages.file(project, image.variant)
     pinned = pins.pinned(path, pins.python_version(listed), machine)
     named = pins.named(listed, "deb") | pins.named(listed, "apk")
     both = {f"python {n}": v for n, v in pins.named(listed, "pypi").items() if n in pinned}

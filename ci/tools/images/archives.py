@@ -242,7 +242,8 @@ def workspace(cache: Path) -> Iterator[Path]:
             yield folder
     except OSError as error:
         todo = "free space or mend rights"
-        raise ToolError(f"cannot make an image: {error.strerror}", str(parent), todo) from error
+        what = f"cannot make an image: {error.strerror or error}"
+        raise ToolError(what, str(parent), todo) from error
 
 
 def _sweep(parent: Path) -> None:

@@ -71,17 +71,25 @@ def python(project: Project) -> Python:
 def _asked(project: Project, named: str) -> object:
     client = docker_host.connect(project.docker_host)
     reference = pulled.ensure(named, project.docker_host, "base")
-    todo = "name an image with python3 and glibc"
-    with docker_host.explained("the base has no python3 to ask", named, todo):
-        said = client.containers.run(
+    what, todo = "the base has no python3 to ask", "name an image with python3 and glibc"
+    with docker_host.explained(what, named, todo):
+        container = client.containers.create(
             reference,
             command=["-I", "-c", ASK],
             entrypoint=["python3"],
-            remove=True,
             network_disabled=True,
             labels={docker_host.ROLE: "trial"},
         )
-    return json.loads(said)
+        try:  # not `run`: that leaves a container that does not start
+            container.start()
+            container.wait()
+            said = container.logs(stderr=False)
+        finally:
+            docker_host.remove(container)
+    try:
+        return json.loads(said)
+    except ValueError as error:
+        raise ToolError("the base's python3 gives no answer", named, todo) from error
 
 
 def _parsed(kept: Path, named: str) -> Python:

@@ -2,6 +2,9 @@
 
 import contextlib
 import json
+import math
+import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
 BUILD_S = 3600
 BUILDING = "slipway.building"  # a label of what is not finished: the content key
+BUILDER = f"{BUILDING}.by"  # the same: which build; another home may build that key just now
 
 
 @dataclass(frozen=True)
@@ -39,19 +43,19 @@ def build(host: str, recipe: Recipe, folder: Path) -> Content:
     context = folder / "context.tar"
     with context.open("wb") as stream:
         store.write_tar(stream, recipe.files)
-    client = docker_host.connect(host)
-    sweep(client, recipe.key)
+    client, own = docker_host.connect(host), secrets.token_hex(8)
+    _sweep(client, BUILDING, before=time.time() - BUILD_S)  # of commands that were killed
     try:
-        image = _built(client, recipe, context)
+        image = _built(client, recipe, own, context)
         context.unlink()
         below = client.images.get(recipe.base).attrs["RootFS"]["Layers"]
         return _timeless(archives.export(client, image, folder), len(below), folder)
     finally:
         with contextlib.suppress(ToolError):
-            sweep(client, recipe.key)
+            _sweep(client, f"{BUILDER}={own}")
 
 
-def _built(client: "DockerClient", recipe: Recipe, context: Path) -> str:
+def _built(client: "DockerClient", recipe: Recipe, own: str, context: Path) -> str:
     from docker import errors
 
     with (
@@ -63,7 +67,7 @@ def _built(client: "DockerClient", recipe: Recipe, context: Path) -> str:
                 fileobj=stream,
                 custom_context=True,
                 buildargs={"BASE": recipe.base},
-                labels={BUILDING: recipe.key, **recipe.labels},
+                labels={BUILDING: recipe.key, BUILDER: own, **recipe.labels},
                 rm=True,
                 forcerm=True,
                 pull=False,
@@ -77,18 +81,15 @@ def _built(client: "DockerClient", recipe: Recipe, context: Path) -> str:
     return str(image.id)
 
 
-def sweep(client: "DockerClient", key: str) -> None:
-    """Removes unfinished images of a key: this command's, or those of one that was killed."""
-    with docker_host.explained("cannot remove an unfinished image", key, "see the engine's log"):
-        for image in client.images.list(filters={"label": f"{BUILDING}={key}"}, all=True):
-            _remove(client, image.id)
-
-
-def _remove(client: "DockerClient", image: str | None) -> None:
+def _sweep(client: "DockerClient", label: str, *, before: float = math.inf) -> None:
+    """Removes the unfinished images of a label that were made before a moment."""
     from docker import errors
 
-    with contextlib.suppress(errors.NotFound, errors.APIError):  # another command may use it still
-        client.images.remove(str(image), force=False)
+    with docker_host.explained("cannot remove an unfinished image", label, "see the engine's log"):
+        for image in client.api.images(filters={"label": label}, all=True):
+            if image["Created"] < before:
+                with contextlib.suppress(errors.APIError):  # gone, or something uses it
+                    client.images.remove(image["Id"], force=False)
 
 
 def _timeless(built: Content, below: int, folder: Path) -> Content:
@@ -99,7 +100,7 @@ def _timeless(built: Content, below: int, folder: Path) -> Content:
         layers.append(archives.normalise(layer.path, folder / f"plain-{len(layers)}.tar"))
         layer.path.unlink()
     said = dict(config.get("config", {}))
-    labels = {k: v for k, v in (said.get("Labels") or {}).items() if k != BUILDING}
+    labels = {k: v for k, v in (said.get("Labels") or {}).items() if not k.startswith(BUILDING)}
     diff_ids = [layer.digest for layer in layers]
     steps = [e for e in config.get("history", []) if BUILDING not in e.get("created_by", "")]
     config |= {"rootfs": {"diff_ids": diff_ids}, "history": steps}

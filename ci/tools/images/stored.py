@@ -12,7 +12,7 @@ from ...errors import EvidenceError
 from ...records import Kind, digest_file
 from .. import docker_host, store
 from ..registry import Registry, open_registry
-from . import local, model, runtime
+from . import append, local, model, runtime
 
 MADE_AGAIN = "run 'slipway image' again, or promote an image that is there"
 
@@ -50,6 +50,8 @@ def read_model_file(place: Place, name: str) -> bytes:
 def bring(project: Project, digest: str, repository: str) -> None:
     """Copies an image from the project's repository to another one: the same manifest bytes.
 
+    It gets a tag there: what has none, many registries clear away.
+
     Raises:
         EvidenceError: it is in neither.
         ToolError: the registry fails.
@@ -57,6 +59,7 @@ def bring(project: Project, digest: str, repository: str) -> None:
     with open_registry(project) as registry:
         if registry.digest(repository, digest) != digest:
             registry.copy(runtime.repository(project), digest, repository)
+        registry.tag(repository, digest, append.tag_of(digest))
 
 
 def _repository(place: Place) -> str:

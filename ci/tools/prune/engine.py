@@ -58,7 +58,7 @@ def survey(host: str, repositories: frozenset[str], known: Known) -> Survey:
     """
     client = docker_host.connect(host)
     with docker_host.explained("cannot look at the engine's images", host, TODO):
-        images = [_held(image.attrs, repositories) for image in client.images.list()]
+        images = [_held(attributes, repositories) for attributes in _inspected(client)]
         used = {entry["ImageID"] for entry in client.api.containers(all=True)}
     stays: dict[str, Piece] = {}
     goes: dict[str, Piece] = {}
@@ -74,6 +74,15 @@ def survey(host: str, repositories: frozenset[str], known: Known) -> Survey:
         piece = Piece(what, name, host, digest, held.bytes, why or UNWANTED, remove)
         (stays if why else goes)[held.id] = piece
     return Survey(tuple(stays.values()), tuple(_weighed(images, goes)))
+
+
+def _inspected(client: "DockerClient") -> Iterator[dict[str, Any]]:
+    """What the engine says of each image, one that somebody removes meanwhile left out."""
+    from docker import errors
+
+    for entry in client.api.images():
+        with contextlib.suppress(errors.NotFound):
+            yield client.api.inspect_image(entry["Id"])
 
 
 def _held(attributes: Mapping[str, Any], repositories: frozenset[str]) -> Held:

@@ -19,7 +19,6 @@ from .rules import Leak
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 PIECE = 1 << 23  # bytes of a large file that are searched at once
 SERVED = "srv/"  # below it every file's digest is kept
-MAX_LEAKS = 50  # a layer; more of them say no more
 WRITES = 0o022  # by the group or by others; the owner's bit counts where that is not root
 SETUID = 0o6000
 MANAGERS = ("ensurepip", "pip", "uv")  # Python packages that install others
@@ -133,7 +132,7 @@ def read(stream: BinaryIO, where: str) -> Survey:
         marks=notes.marks,
         programs=tuple(notes.programs),
         packages=notes.packages,
-        leaks=tuple(dict.fromkeys(notes.leaks))[:MAX_LEAKS],
+        leaks=tuple(dict.fromkeys(notes.leaks)),
     )
 
 
