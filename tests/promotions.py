@@ -72,9 +72,12 @@ def processes(project: Project, environment: str) -> list[str]:
 
 
 def live(project: Project, environment: str = "production") -> str:
-    """The version that answers at an environment's address."""
+    """The version that answers at an environment's address; beside a canary, the other one."""
     standing = engines.engine_of(project, environment).live()
-    return service.ready(standing.url).release if standing else ""
+    if standing is None or standing.canary is None:
+        return service.ready(standing.url).release if standing else ""
+    answers = (service.ready(standing.url, key=str(key)) for key in range(200))
+    return next((a.release for a in answers if a.digest == standing.instance.digest), "")
 
 
 class Load:
