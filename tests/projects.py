@@ -186,6 +186,13 @@ SMALL: dict[str, Any] = {  # what a few customers can hold
     "gates/model/floors/least": {"ndcg_at_10": 0.01},
     "gates/model/baselines/margins": {"popularity": -1.0, "personal_frequency": -1.0},
     "gates/model/regression/max_drop": {"ndcg_at_10": 1.0},
+    "gates/service/latency": {  # a busy machine; how fast it is, is not what these tests ask
+        "max_p50_ms": 2000.0,
+        "max_p95_ms": 5000.0,
+        "max_p99_ms": 8000.0,
+        "min_rate": 0.2,
+    },
+    "gates/service/canary": {"max_p95_times": 3.0, "p95_slack_ms": 2000.0},
     "tests/unit/paths": [LAYERS["unit"]],
     "tests/integration/paths": [LAYERS["integration"]],
     "tests/e2e/paths": [LAYERS["e2e"]],
@@ -219,3 +226,4 @@ def _own_tests(root: Path) -> None:
             shutil.copy2(ROOT / name, target)
         else:
             target.write_text(UNIT if layer == "unit" else INTEGRATION)
+    shutil.copy2(ROOT / "tests/surroundings.py", root / "tests")  # the candidate's test asks it

@@ -131,7 +131,8 @@ def _evidence(project: Project, name: str, image: Image, *, whole: bool) -> dict
     """The records that this deployment relies on, by digest; a whole one on a canary's too."""
     step = name if name in tickets.RELIES_ON else "staging"
     verdicts = tickets.require(project, step)
-    if whole and project.environment(name).canary:
+    tried = (project.delivery / f"{tickets.TRIED}.json").exists()
+    if whole and (tried or project.environment(name).canary):
         history = ledger.read(ledger.open_ledger(project))
         if tickets.wants_canary(project, name, history, image.subject):
             verdicts = tickets.require(project, step, tried=True)

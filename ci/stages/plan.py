@@ -10,10 +10,12 @@ from ..gates import configured
 from ..records import Plan, canonical, digest_file, digest_of, parse, read_if_there, write
 from ..settings import FILE
 from ..tools import dvc, engines, git, ledger, pipeline
+from ..tools.engines import choice
 from ..typed import plain
 from . import Done, say
 
 PIPELINE = ("ml", "dvc.yaml", "params.yaml")
+IMAGES = ("docker", "requirements")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,13 +58,15 @@ def run(project: Project, args: argparse.Namespace) -> Done:
 
 
 def inputs_of(project: Project) -> dict[str, str]:
-    """What decides a delivery, each with its digest; the commit is not among it."""
+    """What decides a delivery, each with its digest or its kind; the commit is not among it."""
     root = project.root
     return {
         "data": dvc.pointer_md5(root / project.config.data.pointer),
         "pipeline": git.tree_digest(root, PIPELINE),
         "settings": digest_file(root / FILE),
         "code": git.tree_digest(root, project.config.tests.subject),
+        "images": git.tree_digest(root, IMAGES),
+        "artefact": choice.kind(project),
     }
 
 

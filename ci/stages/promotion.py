@@ -46,7 +46,6 @@ def at(project: Project, name: str, *, wait_s: float | None = None) -> Iterator[
     with engine.lease(settings.lease_s if wait_s is None else wait_s), Interrupts() as signals:
         place = Place(project, name, settings, engine, book.open_ledger(project), signals)
         _settle(place)
-        _refuse_unknown(place, book.read(place.ledger), engine.live())
         yield place
 
 
@@ -106,14 +105,33 @@ def promote(
 
 
 def _refuse_unknown(place: Place, history: History, live: Live | None) -> None:
-    """What another ledger put here is not replaced: a rehearsal must not end the real service."""
-    known = {event.digest for event in history.assignments(place.name)}
-    if live and live.healthy and live.instance.digest not in known:
+    """What another ledger put here is not touched: a rehearsal must not end the real service."""
+    if live is None:
+        return
+    intent, strange = history.open_intent(place.name), []
+    known = _assigned(place, history) | ({intent.digest} if intent else set())
+    if live.healthy and live.instance.digest not in known:
+        strange.append(live.instance)
+    begun = {event.digest for event in history.events if event.environment == place.name}
+    if live.canary and live.canary.instance.digest not in begun:
+        strange.append(live.canary.instance)
+    if strange:
         raise EvidenceError(
-            f"{place.name} serves {live.instance.version}, which this ledger does not know",
+            f"{place.name} serves {strange[0].version}, which this ledger does not know",
             f"{live.url}, ledger {place.ledger.copy.address}",
             f"use the ledger that put it there, or end it: slipway stop {place.name}",
         )
+
+
+def _ours(place: Place, intent: Event, live: Live | None, history: History) -> bool:
+    """Whether an intent is about the engine seen from here: two homes can share a Docker host."""
+    stands = live is not None and live.instance.digest == intent.digest
+    unfinished = stands and intent.digest not in _assigned(place, history)
+    return unfinished or intent.holder == place.ledger.holder
+
+
+def _assigned(place: Place, history: History) -> set[str]:
+    return {event.digest for event in history.assignments(place.name)}
 
 
 def _agree(place: Place, last: Event, live: Live | None) -> Put:
@@ -125,7 +143,12 @@ def _agree(place: Place, last: Event, live: Live | None) -> Put:
 
 
 def _settle(place: Place) -> None:
-    """Undoes what a crash left open, ends what has no traffic, and a canary that is over."""
+    """Undoes what a crash left open, ends what has no traffic, and a canary that is over.
+
+    Raises:
+        EvidenceError: another ledger put something here.
+        ToolError: another machine changes it.
+    """
     history = book.read(place.ledger)
     intent = history.open_intent(place.name)
     if intent and intent.holder != place.ledger.holder and intent.until > book.moment():
@@ -136,7 +159,8 @@ def _settle(place: Place) -> None:
         )
     with place.signals.held():
         last, live = history.last(place.name), place.engine.live()
-        if intent and intent.holder == place.ledger.holder:
+        _refuse_unknown(place, history, live)
+        if intent and _ours(place, intent, live, history):
             if last and not serves(live, last):
                 live = places.bring_back(place, last)
             elif live and last is None and live.instance.digest == intent.digest:

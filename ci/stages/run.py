@@ -8,6 +8,7 @@ from ..config import Project
 from ..errors import SlipwayError
 from ..records import Deployment, Plan, read
 from ..report import terminal
+from ..tools.ledger import PRODUCTION
 from . import Done, execute, say, warn
 
 # step → command line; the same lines, in the same order, stand in the Jenkinsfile
@@ -65,7 +66,7 @@ def run(project: Project, args: argparse.Namespace) -> Done:
             if name == "approval" and not args.yes:
                 say("\nwaiting for approval: slipway approve --by WHO, then slipway run --yes")
                 break
-            steps.append(_step(project, name, argv))
+            steps.append(_step(project, name, _line(project, name, argv)))
             if steps[-1].done.code or name == args.to:
                 break
             if name == "plan" and (live := read(project.delivery, "plan", Plan).delivered):
@@ -79,6 +80,12 @@ def run(project: Project, args: argparse.Namespace) -> Done:
         raise failure
     code = steps[-1].done.code
     return Done("blocked" if code else "delivered", steps[-1].done.digest, code)
+
+
+def _line(project: Project, name: str, argv: tuple[str, ...]) -> tuple[str, ...]:
+    """A step's command line; a canary gets as much as `delivery.toml` asks for."""
+    asked = project.environment(PRODUCTION).canary if name == "canary" else 0
+    return (*argv[:-1], str(asked)) if asked else argv
 
 
 def _step(project: Project, name: str, argv: tuple[str, ...]) -> Step:

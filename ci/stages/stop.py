@@ -31,7 +31,7 @@ def run(project: Project, args: argparse.Namespace) -> Done:
         say(f"{name}: {'ended ' + ', '.join(told) if told else 'nothing ran'}")
         ended += len(told)
     if args.all:
-        ended += len(trial.sweep(project.home))
+        ended += len(_sweep(project))
         ended += _end_registry(project)
     return Done(f"ended {ended} processes")
 
@@ -47,18 +47,30 @@ def _end(project: Project, name: str) -> list[str]:
 
 
 def _engines(project: Project, name: str) -> list[Engine]:
-    """The environment's engine; where that was left open, the other one that is here as well."""
+    """The environment's engine; where that was left open, the other one that has some of it."""
     found = [engines.engine_of(project, name)]
     if project.environment(name).engine == "auto" and found[0].name == "process":
         if choice.usable(docker_host.host_of(project, name)):
             from ..tools.engines.containers import DockerEngine
 
-            found.append(DockerEngine(project, name))
+            other = DockerEngine(project, name)
+            if other.place.containers():  # else a lease alone would want an image of its own
+                found.append(other)
     elif project.environment(name).engine == "auto":
         from ..tools.engines.process import ProcessEngine
 
         found.append(ProcessEngine(project, name))
     return found
+
+
+def _sweep(project: Project) -> list[str]:
+    """Ends what gates tried when they were killed, on either engine; tells what."""
+    told = trial.sweep(project.home)
+    if choice.usable(docker_host.host_of(project)):
+        from ..tools.engines.containers import trial as tried
+
+        told += tried.sweep(project)
+    return told
 
 
 def _end_registry(project: Project) -> int:

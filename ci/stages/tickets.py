@@ -69,7 +69,8 @@ def require(project: Project, step: str, *, tried: bool = False) -> dict[str, st
 def wants_canary(project: Project, environment: str, history: History, digest: str) -> bool:
     """Whether a full deployment has to have been tried on a part of the traffic.
 
-    What is live already needs no more than what this delivery did try.
+    What is live already needs no more than what this delivery did try; and what it did try and
+    judge counts, whether or not it had to.
 
     Raises:
         EvidenceError: it has to, and had less than `delivery.toml` asks for, or none at all.
@@ -77,7 +78,9 @@ def wants_canary(project: Project, environment: str, history: History, digest: s
     asked, last = project.environment(environment).canary, history.last(environment)
     record = read_if_there(project.delivery, CANARY, Deployment)
     stood = record.percent if record and record.environment == environment else 0
-    if not asked or last is None or (last.digest == digest and not stood):
+    if not asked:
+        return last is not None and stood > 0 and (project.delivery / f"{TRIED}.json").exists()
+    if last is None or (last.digest == digest and not stood):
         return False
     if stood < asked:
         had = f"its canary had {stood} %" if stood else "it had no canary"

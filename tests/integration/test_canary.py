@@ -229,6 +229,27 @@ def test_a_canary_of_another_delivery_is_named_and_left_alone(projects: Projects
 
 
 @pytest.mark.usefixtures("light")
+def test_a_canary_of_another_ledger_is_left_alone(project: Project, remote: Path) -> None:
+    released(project)
+    to_canary(project)
+    other = replace(project, ledger_remote=str(remote))
+    for words in (WHOLE, ("rollback", "production", "--reason", "not mine")):
+        refuses(other, *words, match="which this ledger does not know")
+    assert (live(project), beside(project)) == ("v1.0.0", ("v1.1.0", 10))
+
+
+@pytest.mark.usefixtures("light")
+def test_what_a_canary_was_blocked_for_counts_where_none_is_asked_for(project: Project) -> None:
+    unasked = replace(project, config=parse(UNTRIED))
+    released(unasked)
+    to_canary(unasked)
+    deliveries.canary_verdict(unasked, "block")
+    refuses(unasked, *WHOLE, match="canary-verdict says block")
+    deliveries.canary_verdict(unasked)
+    assert slipway(unasked, *WHOLE).answer == "v1.1.0 live"
+
+
+@pytest.mark.usefixtures("light")
 def test_a_forgotten_canary_is_taken_back_by_the_next_command(
     projects: Projects, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from slipway import stages
 from slipway.config import Project, load
 from slipway.errors import EvidenceError, ToolError
 from slipway.tools import docker_host
 from slipway.tools.engines import choice
-from tests import deliveries, needs, surroundings
+from tests import containers, deliveries, needs, surroundings
 
 Make = Callable[..., Project]
 
@@ -139,6 +140,14 @@ def test_an_engine_that_does_not_answer_is_told_in_three_lines() -> None:
     assert len(str(failed.value).splitlines()) == 3
     assert not docker_host.answers("tcp://127.0.0.1:9")
     assert not docker_host.answers("unix:///etc/hostname")
+
+
+def test_stopping_processes_wants_no_image_of_an_engine_that_is_only_there(make: Make) -> None:
+    project = make(kind="bundle")
+    nowhere = replace(project.config.image, proxy=f"127.0.0.1:9/nginx@sha256:{'0' * 64}")
+    model = replace(project.config.model, name=containers.name())
+    project = replace(project, config=replace(project.config, image=nowhere, model=model))
+    assert stages.execute(["stop", "staging"], project).answer == "ended 0 processes"
 
 
 @pytest.mark.parametrize("host", ["tcp://[::1", "tcp://host:abc", "tcp://127.0.0.1:99999"])

@@ -282,6 +282,26 @@ def test_an_intent_of_another_machine_is_waited_for_until_it_counts_as_abandoned
     assert slipway(one, "status").answer == "disagrees"
 
 
+def test_what_another_home_left_half_done_on_an_engine_that_both_reach_is_undone(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to_staging(project)
+    deliveries.prepare(project, weight=2.0)
+    run_patched(project, "watch", KILL, "deploy", "staging")
+    (project.home / "holder").write_text("another home")
+    with pytest.raises(ToolError, match=r"staging is being changed: v1\.1\.0 by"):
+        slipway(project, "deploy", "staging")
+    later = (datetime.now(UTC) + timedelta(days=1)).isoformat(timespec="seconds")
+    monkeypatch.setattr(ledger, "moment", lambda: later)
+    assert slipway(project, "deploy", "staging").answer == "v1.1.0 live"
+    assert events(project)[-3:] == [
+        "undo staging v1.1.0",
+        "intent staging v1.1.0",
+        "assign staging v1.1.0",
+    ]
+    assert processes(project, "staging") == ["v1.1.0"]
+
+
 def test_a_rollback_under_load_answers_with_the_old_digest_and_fails_no_request(
     project: Project,
 ) -> None:

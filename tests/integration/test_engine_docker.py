@@ -10,6 +10,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -424,7 +425,60 @@ def test_another_port_moves_the_address(served: Served) -> None:
     assert service.ready(before).status == 0
 
 
+def test_another_host_moves_the_address_and_never_takes_its_own_port(served: Served) -> None:
+    before = served.live.url
+    port = int(before.rpartition(":")[2])
+    with pytest.raises(ToolError, match=f"staging has port {port} at another host") as failed:
+        altered(served, host="0.0.0.0", port=port).switch(served.one)
+    refused(failed.value)
+    serves_on(served)
+    moved = altered(served, host="0.0.0.0")
+    moved.switch(served.one)
+    live = moved.live()
+    assert live is not None
+    assert (live.instance, live.healthy) == (served.one, True)
+    assert service.ready(before).status == 0
+
+
+def test_where_proxy_and_service_are_dead_a_deployment_mends_both(
+    tmp_path: Path, images: dict[str, Artefact]
+) -> None:
+    engine = DockerEngine(containers.project(tmp_path, containers.name()), "staging")
+    try:
+        dead = engine.start(images["one"], version="v1.0.0")
+        engine.switch(dead)
+        engine.place.api.remove_container(dead.id, force=True)
+        for standing in proxy.found(engine.place):
+            engine.place.api.stop(standing.container, timeout=5)
+        engine.switch(engine.start(images["two"], version="v2.0.0"))
+        live = engine.live()
+        assert live is not None
+        assert (live.instance.version, live.healthy) == ("v2.0.0", True)
+    finally:
+        engine.stop()
+
+
 # traffic
+
+
+def test_a_request_that_arrives_slowly_across_a_switch_is_answered(
+    served: Served, images: dict[str, Artefact]
+) -> None:
+    two = served.engine.start(images["two"], version="v2.0.0")
+    served.engine.switch(two)
+    head = b"POST /recommend HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(BODY)
+    port = int(served.live.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(head + BODY[:5])
+        time.sleep(0.2)  # nginx has read it
+        served.engine.switch(served.one)
+        with ThreadPoolExecutor(1) as pool:
+            retired = pool.submit(served.engine.retire, two, 20.0)
+            time.sleep(1.0)
+            connection.sendall(BODY[5:])
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+            retired.result()
+    serves_on(served)
 
 
 def test_many_switches_under_load_fail_no_request(

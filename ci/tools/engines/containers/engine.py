@@ -83,9 +83,7 @@ class DockerEngine:
         """Ends an instance that has no traffic any more, after its last answer."""
         if any(route.leads_to(instance) for route in self._routes()):
             raise ValueError(f"{instance.id} still has traffic")
-        for found in services.found(self.place):
-            if found.instance.id == instance.id:
-                services.end(self.place, found, drain_s)
+        self._end([f for f in services.found(self.place) if f.instance.id == instance.id], drain_s)
 
     def clean(self, *, keep: Callable[[Instance], bool]) -> list[str]:
         """Ends what a crash left running beside what has traffic; tells what."""
@@ -94,7 +92,7 @@ class DockerEngine:
             routed = any(route.leads_to(found.instance) for route in routes)
             if not routed and not keep(found.instance):
                 left.append(found)
-        return self._end(left)
+        return self._end(left, self.place.settings.drain_s)
 
     def stop(self) -> list[str]:
         """Ends everything of this environment; its address stays its own."""
@@ -102,15 +100,18 @@ class DockerEngine:
         for standing in proxy.found(self.place):
             proxy.end(self.place, standing)
             told.append(f"proxy at {standing.host}:{standing.port}")
-        told += self._end(services.found(self.place))
+        told += self._end(services.found(self.place), self.place.settings.drain_s)
         network.remove(self.place)
         return told
 
-    def _end(self, ended: Sequence[Service]) -> list[str]:
+    def _end(self, ended: Sequence[Service], drain_s: float) -> list[str]:
         """Ends services, all at once: each waits for its own last answer."""
         if ended:
+            if any(found.running for found in ended):
+                for standing in proxy.found(self.place):
+                    if standing.running:
+                        proxy.drain(self.place, standing, drain_s)
             with ThreadPoolExecutor(len(ended)) as pool:
-                drain_s = self.place.settings.drain_s
                 list(pool.map(lambda found: services.end(self.place, found, drain_s), ended))
         return [f"service {found.instance.version} ({found.instance.id})" for found in ended]
 

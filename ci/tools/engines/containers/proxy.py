@@ -4,7 +4,7 @@ import hashlib
 import io
 import tarfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +59,8 @@ def ensure(place: Place) -> Proxy:
     """The proxy at the address that `delivery.toml` says; started, or moved there.
 
     Raises:
-        ToolError: the port belongs to somebody else, or nginx does not start.
+        ToolError: the port belongs to somebody else, or to itself at another host, or nginx does
+            not start.
     """
     settings, standing = place.settings, found(place)
     for proxy in standing:
@@ -68,7 +69,7 @@ def ensure(place: Place) -> Proxy:
                 _start(place, proxy)
             _end_others(place, standing, proxy)
             return proxy
-    proxy = _made(place)
+    proxy = _made(place, [proxy.port for proxy in standing])
     _end_others(place, standing, proxy)  # they served until the new one did
     return proxy
 
@@ -91,14 +92,25 @@ def end(place: Place, proxy: Proxy) -> None:
         drop(place.api, proxy.container)
 
 
-def _made(place: Place) -> Proxy:
-    """A new proxy; without a configured port at the first free one, from one of its own on."""
+def _made(place: Place, own: Sequence[int]) -> Proxy:
+    """A new proxy; without a configured port at the first free one, from one of its own on.
+
+    Args:
+        own: ports of the proxies that it will take the place of; they serve until it does.
+    """
+    if place.settings.port in own:
+        raise ToolError(
+            f"{place.environment} has port {place.settings.port} at another host already",
+            f"{place.settings.host}:{place.settings.port} of {place.host}",
+            f"run 'slipway stop {place.environment}' first, or set another port in delivery.toml",
+        )
     image = images.ensure(place.project, place.host)
     network.ensure(place)
     network.ensure_volume(place)
     first = int(hashlib.sha256(place.name.encode()).hexdigest(), 16) % len(PORTS)
     fixed = place.settings.port
-    ports = [fixed] if fixed else [PORTS[(first + n) % len(PORTS)] for n in range(PORT_TRIES)]
+    free = [PORTS[(first + n) % len(PORTS)] for n in range(PORT_TRIES)]
+    ports = [fixed] if fixed else [port for port in free if port not in own]
     for port in ports:
         proxy = Proxy(_created(place, image, port), place.settings.host, port, running=True)
         with dropped_on_failure(place.api, proxy.container):
@@ -163,7 +175,8 @@ def _start(place: Place, proxy: Proxy) -> None:
         _put(place, proxy, CURRENT, route.configuration(known))
     with place.explained("the proxy cannot be started"):
         place.api.start(proxy.container)
-    if not _arrived(place, proxy, known, START_S):
+    # It only has to follow its route: whoever deploys may be about to replace what is dead.
+    if not _arrived(place, proxy, Route(generation=known.generation), START_S):
         with place.explained("the proxy's log cannot be read"):
             log = place.api.logs(proxy.container, tail=3).decode("utf-8", "replace")
         raise ToolError(
@@ -263,15 +276,25 @@ def _alone(place: Place, proxy: Proxy) -> None:
     either may take a request.
     """
     until = time.monotonic() + MOVE_S
-    while _workers(place, proxy) != 1 and time.monotonic() < until:
+    while _workers(place, proxy).count(WORKER) != 1 and time.monotonic() < until:
         time.sleep(0.01)
 
 
-def _workers(place: Place, proxy: Proxy) -> int:
-    """How many of nginx's workers take requests."""
+def drain(place: Place, proxy: Proxy, patience_s: float) -> None:
+    """Waits a while for requests that came before the last switch and have not arrived whole.
+
+    The worker that has them knows only where the route before led to.
+    """
+    until = time.monotonic() + patience_s
+    while len(_workers(place, proxy)) > 1 and time.monotonic() < until:
+        time.sleep(0.05)
+
+
+def _workers(place: Place, proxy: Proxy) -> list[str]:
+    """The titles of nginx's workers: those that take requests, and those that end their last."""
     with place.explained("the proxy's processes cannot be listed"):
         listed = place.api.top(proxy.container, ps_args="-eo pid,args")["Processes"]
-    return [words[-1] for words in listed].count(WORKER)
+    return [words[-1] for words in listed if words[-1].startswith(WORKER)]
 
 
 def caught_up(place: Place, proxy: Proxy, wanted: Route) -> service.Answer:
