@@ -113,7 +113,8 @@ class Jenkins:
                 shutil.rmtree(self.stash, ignore_errors=True)
                 shutil.copytree(self.delivery, self.stash)
             case "junit":
-                for name in re.findall(r"delivery/[\w.-]+\.xml", action.text):
+                absent = "delivery/canary-verdict.xml"  # a first release has none beside it
+                for name in set(re.findall(r"delivery/[\w.-]+\.xml", action.text)) - {absent}:
                     assert (self.workspace(self.agent) / name).stat().st_size, name
             case "publishHTML":
                 assert (self.delivery / "report" / "index.html").stat().st_size
