@@ -159,7 +159,7 @@ http {{
   fastcgi_temp_path /tmp/fastcgi;
   uwsgi_temp_path /tmp/uwsgi;
   scgi_temp_path /tmp/scgi;
-  client_max_body_size 4m;
+  client_max_body_size 1m;  # as the service itself: its early 413 would race with the body
   client_body_buffer_size 256k;
   client_header_timeout 10s;
   client_body_timeout 20s;
