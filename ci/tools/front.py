@@ -33,7 +33,7 @@ from yarl import URL
 EXIT_IN_USE = 98
 KEY = "X-Slipway-Key"  # requests with the same key get the same service
 PARTS = 10_000  # into which the keys are divided
-MAX_BODY_BYTES = 4 << 20
+MAX_BODY_BYTES = 1 << 20  # as the service itself: its early 413 would race with the body
 BODY_S = 20.0  # for a request's body to arrive
 ANSWER_S = 60.0  # for a service's answer
 PAUSES_S = (0.0, 0.02, 0.1)  # before each further try

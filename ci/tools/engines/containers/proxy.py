@@ -298,11 +298,12 @@ def _workers(place: Place, proxy: Proxy) -> list[str]:
 
 
 def caught_up(place: Place, proxy: Proxy, wanted: Route) -> service.Answer:
-    """What the routed side says, once the proxy has read the route that is written."""
+    """What the routed side says, once every request follows the route that is written."""
     reload(place, proxy)
     until = time.monotonic() + MOVE_S
     while not follows(answer := ask(place, proxy, "routed"), wanted) and time.monotonic() < until:
         time.sleep(0.02)
+    _alone(place, proxy)
     return answer
 
 

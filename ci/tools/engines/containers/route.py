@@ -211,7 +211,7 @@ _SERVER = f"""\
     {_PAGES}
 {_page(400, "ask for a path, not for an address")}
 {_page(408, "the body did not arrive in time")}
-{_page(413, "the body may have at most 4 MiB")}
+{_page(413, "the body may have at most 1 MiB")}
 {_refusal("@gone", 502, _GONE)}
     location @late {{
 {_WHO}
