@@ -38,6 +38,12 @@ class Project:
         return self.root / ".slipway"
 
     @property
+    def passing(self) -> bool:
+        """Whether a CI server builds something that will not go live: it leaves nothing behind."""
+        live = {name: env.branch for name, env in self.config.environments.items() if env.branch}
+        return bool(self.change or (self.branch and live and self.branch not in live.values()))
+
+    @property
     def candidate(self) -> Path:
         """The candidate model's folder."""
         return self.root / self.config.model.candidate
@@ -89,8 +95,12 @@ def _docker_config() -> Path:
 
 
 def _registry_login() -> tuple[str, str] | None:
-    user, password = (os.environ.get(f"SLIPWAY_REGISTRY_{n}", "") for n in ("USER", "PASSWORD"))
-    return (user, password) if user else None
+    """Set by a person, or by Jenkins' `credentials(…)`, which has its own ends for the names."""
+    for ends in (("USER", "PASSWORD"), ("USR", "PSW")):
+        user, password = (os.environ.get(f"SLIPWAY_REGISTRY_{end}", "") for end in ends)
+        if user:
+            return user, password
+    return None
 
 
 def home() -> Path:

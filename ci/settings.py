@@ -66,7 +66,16 @@ class Tests:
     unit: Layer
     integration: Layer
     e2e: Layer
+    coverage: tuple[str, ...] = ()  # the unit tests' coverage of these is measured; none: it is not
     subject: tuple[str, ...] = ("ci", "ml", "tests", "docker", "requirements", "pyproject.toml")
+
+
+@dataclass(frozen=True)
+class Lint:
+    """The linters that a delivery runs."""
+
+    # linter → the command that writes SARIF 2.1.0 to standard output; none: nothing is linted
+    tools: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -130,6 +139,10 @@ class ApprovalRules:
 
     approvers: tuple[str, ...] = ()
     expires_h: float = 72.0
+    # whoever wrote a commit of this release may not approve it
+    two_people: bool = False
+    # approver → how git knows them: names or mail addresses, in small letters; for two_people
+    identities: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -158,6 +171,7 @@ class Config:
     # subject → gate → its settings; a subject without gates blocks
     gates: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     data: Data = field(default_factory=Data)
+    lint: Lint = field(default_factory=Lint)
     artefact: Artefact = field(default_factory=Artefact)
     image: ImageSettings = field(default_factory=ImageSettings)
     retention: Retention = field(default_factory=Retention)
@@ -208,6 +222,10 @@ def _refuse_odd(config: Config) -> None:
         named = getattr(config.image, key)
         if named and not PINNED.fullmatch(named):
             raise Mismatch(f"image.{key}", f"'{named}' is not name@sha256:…: a tag can move")
+    rules = config.approval
+    unknown = [name for name in rules.approvers if not rules.identities.get(name)]
+    if rules.two_people and unknown:
+        raise Mismatch("approval.identities", f"git's names of '{unknown[0]}' are not there")
     if config.retention.releases < 1:
         raise Mismatch("retention.releases", "not at least 1: the live one is among them")
     if not config.retention.hours >= 0:

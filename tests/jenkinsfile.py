@@ -47,11 +47,12 @@ class Action:
 
 @dataclass(frozen=True)
 class Build:
-    """What decides a build: its branch, its parameters, and what scripts set in `env`."""
+    """What decides a build: its branch, its parameters, its cause, what scripts set in `env`."""
 
     branch: str = "main"
     params: Mapping[str, str] = field(default_factory=lambda: {"ACTION": "deliver"})
     env: dict[str, str] = field(default_factory=dict)
+    cause: str = "BranchEventCause"
 
 
 def parse(text: str) -> Block:
@@ -103,6 +104,9 @@ def _stage(stage: Block, build: Build) -> Iterator[Action]:
         yield from _steps(steps.body or [], name, "steps")
     for inner in _stages(stage):
         yield from _stage(inner, build)
+    for parallel in stage.all("parallel"):  # one after the other: they do not depend on each other
+        for inner in parallel.all("stage"):
+            yield from _stage(inner, build)
     yield from _post(stage, name)
 
 
@@ -131,7 +135,7 @@ def _steps(body: list[Block], stage: str, section: str) -> Iterator[Action]:
         elif found := KNOWN.match(step.header):
             yield Action(found[1], step.header, stage, section)
         else:
-            assert step.header.startswith("milestone"), f"unknown step: {step.header}"
+            assert step.header.startswith(("milestone", "error ")), f"unknown step: {step.header}"
 
 
 def _holds(condition: Block, build: Build) -> bool:
@@ -139,6 +143,10 @@ def _holds(condition: Block, build: Build) -> bool:
     text = condition.header
     if text.startswith("before"):
         return True
+    if text == "anyOf":
+        return any(_holds(inner, build) for inner in condition.body or ())
+    if found := re.fullmatch(r"triggeredBy '(\w+)'", text):
+        return build.cause == found[1]
     if text == "not":
         return not all(_holds(inner, build) for inner in condition.body or ())
     if found := re.fullmatch(r"branch '([^']+)'", text):

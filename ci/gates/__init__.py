@@ -14,7 +14,7 @@ from ..errors import ConfigError
 from ..records import Finding, Outcome, Verdict, canonical, digest_of
 from ..typed import Mismatch, build
 
-SUBJECTS = ("data", "prepared", "tests", "model", "image", "service")
+SUBJECTS = ("lint", "data", "prepared", "tests", "model", "image", "service")
 RANK: dict[Outcome, int] = {"not_applicable": 0, "skip": 1, "pass": 2, "warn": 3, "block": 4}
 
 

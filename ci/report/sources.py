@@ -31,10 +31,11 @@ from ..typed import build
 
 RECORDS: Mapping[str, type[Record]] = {
     "plan": Plan,
+    "lint": Verdict,
+    "tests-unit": Verdict,
     "dataset": Dataset,
     "data-verdict": Verdict,
     "prepared-verdict": Verdict,
-    "tests-unit": Verdict,
     "tests-integration": Verdict,
     "candidate": Candidate,
     "evaluation": Evaluation,

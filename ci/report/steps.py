@@ -23,8 +23,9 @@ from .sources import Sources
 
 PHASES: dict[str, dict[str, str]] = {  # phase → step → the record that it writes
     "Plan": {"plan": "plan"},
+    "Checks": {"lint": "lint", "unit tests": "tests-unit"},
     "Data": {"data": "dataset", "data gate": "data-verdict", "prepared gate": "prepared-verdict"},
-    "Tests": {"unit tests": "tests-unit", "integration tests": "tests-integration"},
+    "Integration": {"integration tests": "tests-integration"},
     "Model": {"train": "candidate", "evaluate": "evaluation", "model gate": "model-verdict"},
     "Image": {"image": "image", "image gate": "image-verdict", "e2e tests": "tests-e2e"},
     "Staging": {
@@ -47,6 +48,7 @@ PHASES: dict[str, dict[str, str]] = {  # phase → step → the record that it w
 }
 STEP_OF = {record: step for steps in PHASES.values() for step, record in steps.items()}
 CANARY = ("canary", "canary-probe", "canary-verdict")
+OPTIONAL = ("lint",)  # a project without linters has no record of it
 WORDS = {"block": "blocked", "pass": "passed", "warn": "warned", "skip": "nothing judged"}
 
 
@@ -93,8 +95,8 @@ def last(sources: Sources) -> str:
 
 def following(step: str, sources: Sources) -> str:
     """The step behind another one, or an empty string at the end."""
-    skipped = CANARY[1:] if _alone(sources) else ()
-    names = [name for record, name in STEP_OF.items() if record not in skipped]
+    skipped = (*OPTIONAL, *(CANARY[1:] if _alone(sources) else ()))
+    names = [name for record, name in STEP_OF.items() if record not in skipped or name == step]
     return names[names.index(step) + 1] if step in names[:-1] else ""
 
 
@@ -118,6 +120,7 @@ def _step(name: str, record: str, sources: Sources) -> Step:
         return Step(name, record, "broken", "cannot be relied on")
     if found is None:
         passed_by = record in CANARY and (_alone(sources) or "production" in sources.records)
+        passed_by |= record in OPTIONAL and len(sources.records) > 1
         answer_ = "no record" if sources.bare else "none" if passed_by else "not reached"
         return Step(name, record, "missing", answer_)
     seconds = getattr(found, "seconds", 0.0)

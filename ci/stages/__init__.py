@@ -16,6 +16,7 @@ from ..errors import ConfigError
 COMMANDS = {
     "run": "the whole delivery on this machine, from data to production",
     "plan": "what will run and why",
+    "lint": "run the linters and judge what they find",
     "data": "get the data version that data.dvc names",
     "gate": "judge the data, the prepared data, the model, the image or a service",
     "test": "run one layer of tests and judge it",

@@ -7,7 +7,7 @@ from ..config import Project
 from ..errors import EvidenceError
 from ..records import Approval, Image, Verdict, digest_file, read, read_if_there
 from ..settings import FILE
-from ..tools import ledger
+from ..tools import git, ledger
 from . import tickets
 
 REHEARSAL, POLICY = "rehearsal", "policy"
@@ -96,8 +96,21 @@ def may_not(project: Project, by: str) -> str | None:
     if by == POLICY:
         asked = project.environment(PRODUCTION).approval
         return None if asked == POLICY else f"{FILE} asks for approval by {asked}"
-    allowed = project.config.approval.approvers
-    return None if by in allowed else f"'{by}' is not among the approvers"
+    rules = project.config.approval
+    if by not in rules.approvers:
+        return f"'{by}' is not among the approvers"
+    return _wrote(project, by) if rules.two_people else None
+
+
+def _wrote(project: Project, by: str) -> str | None:
+    """Says so where somebody has a part in the commits that this release adds."""
+    last = ledger.read(ledger.open_ledger(project)).last(PRODUCTION)
+    people = git.people(project.root, since=last.commit if last else "")
+    known = {by, *project.config.approval.identities[by]}
+    mine = sorted(people & {name.lower() for name in known})
+    return (
+        f"'{by}' wrote commits of this release, as {mine[0]}; it takes two people" if mine else None
+    )
 
 
 def _in_time(expires_at: str) -> bool:

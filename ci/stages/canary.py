@@ -62,7 +62,7 @@ def stand(
     history = book.read(place.ledger)
     right(history)
     last, live = history.last(place.name), place.engine.live()
-    if last is None or last.digest == goal.digest:
+    if not goal.percent or last is None or last.digest == goal.digest:
         return _told(Tried(replace(goal, percent=0), live, NOTHING), done)
     artefact = places.artefact_of(place, goal)
     if live is None or not places.serves(live, last):

@@ -27,6 +27,7 @@ from .places import Place
 # the last of these that there is
 STANDS_ON = (tickets.TRIED, "approval", "staging-verdict", "image-verdict")
 MOST = 50  # percent: a canary is the smaller part
+AS_ASKED = -1  # `--canary` alone
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,21 +40,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--canary",
         metavar="PERCENT",
         type=int,
-        help=f"give it this part of the requests only, 1 to {MOST}; what is live keeps the rest",
+        nargs="?",
+        const=AS_ASKED,
+        help=f"give it this part of the requests only, 1 to {MOST}; what is live keeps the rest; "
+        "default: what delivery.toml asks for",
     )
 
 
 def run(project: Project, args: argparse.Namespace) -> Done:
     """Checks the ticket, then promotes under the environment's lease, wholly or as a canary."""
     name = args.environment
-    project.environment(name)
+    percent = project.environment(name).canary if args.canary == AS_ASKED else args.canary
     if args.version:
         events.parse_version(args.version)
-    if args.canary is not None:
+    if args.canary not in (None, AS_ASKED):
         _refuse_odd(project, name, args.canary)
     image = read(project.delivery, "image", Image)
-    evidence = _evidence(project, name, image, whole=args.canary is None)
-    _refuse_foreign(project, CANARY if args.canary else name, image)
+    evidence = _evidence(project, name, image, whole=percent is None)
+    _refuse_foreign(project, name if percent is None else CANARY, image)
     approved = _approval(project, name)
     if approved:
         evidence["approval"] = digest_file(project.delivery / "approval.json")
@@ -67,8 +71,8 @@ def run(project: Project, args: argparse.Namespace) -> Done:
         choice.refuse_kind(project, name, image.kind)
         version = _registered(project, place, image, args.version)
         goal = _goal(project, place, image, version, approved)
-        if args.canary:
-            return _beside(place, replace(goal, percent=args.canary), right, evidence)
+        if percent is not None:
+            return _beside(place, replace(goal, percent=percent), right, evidence)
         put = promotion.promote(
             place,
             goal,
@@ -111,6 +115,7 @@ def _beside(
     if not event.percent:
         whole = places.serves(tried.live, event)
         why = "it serves all of it" if whole else "nothing is live, deploy it whole"
+        why = why if goal.percent else f"{FILE} asks for none"
         say(f"{name}: a canary of {event.version} has {canary.NOTHING}: {why}")
         return Done(canary.NOTHING, event.digest)
     url = tried.live.url if tried.live else ""

@@ -56,8 +56,8 @@ def _why(project: Project, kind: Kind) -> str:
         return f"{FILE} [artefact] kind"
     if kind == "image":
         return "every environment is on a Docker engine, and there is a registry"
-    if kind == "local-image" and project.change:
-        return "a pull request's build, which pushes nothing"
+    if kind == "local-image" and project.passing:
+        return "a build of another branch or of a pull request, which pushes nothing"
     if kind == "local-image":
         return "every environment is on a Docker engine, and there is no registry"
     lacking, host = choice.lacking(project), project.docker_host

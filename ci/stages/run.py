@@ -8,16 +8,16 @@ from ..config import Project
 from ..errors import SlipwayError
 from ..records import Deployment, Plan, read
 from ..report import terminal
-from ..tools.ledger import PRODUCTION
 from . import Done, execute, say, warn
 
 # step → command line; the same lines, in the same order, stand in the Jenkinsfile
 STEPS: dict[str, tuple[str, ...]] = {
     "plan": ("plan",),
+    "lint": ("lint",),
+    "unit tests": ("test", "unit"),
     "data": ("data", "pull"),
     "data gate": ("gate", "data"),
     "prepared gate": ("gate", "prepared"),
-    "unit tests": ("test", "unit"),
     "integration tests": ("test", "integration"),
     "train": ("repro", "train"),
     "model gate": ("gate", "model"),
@@ -28,7 +28,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "staging probe": ("probe", "staging"),
     "staging gate": ("gate", "service", "--of", "staging"),
     "approval": ("approve", "--rehearsal"),
-    "canary": ("deploy", "production", "--canary", "10"),
+    "canary": ("deploy", "production", "--canary"),
     "canary probe": ("probe", "canary"),
     "canary gate": ("gate", "service", "--of", "canary"),
     "production": ("deploy", "production"),
@@ -66,7 +66,7 @@ def run(project: Project, args: argparse.Namespace) -> Done:
             if name == "approval" and not args.yes:
                 say("\nwaiting for approval: slipway approve --by WHO, then slipway run --yes")
                 break
-            steps.append(_step(project, name, _line(project, name, argv)))
+            steps.append(_step(project, name, argv))
             if steps[-1].done.code or name == args.to:
                 break
             if name == "plan" and (live := read(project.delivery, "plan", Plan).delivered):
@@ -80,12 +80,6 @@ def run(project: Project, args: argparse.Namespace) -> Done:
         raise failure
     code = steps[-1].done.code
     return Done("blocked" if code else "delivered", steps[-1].done.digest, code)
-
-
-def _line(project: Project, name: str, argv: tuple[str, ...]) -> tuple[str, ...]:
-    """A step's command line; a canary gets as much as `delivery.toml` asks for."""
-    asked = project.environment(PRODUCTION).canary if name == "canary" else 0
-    return (*argv[:-1], str(asked)) if asked else argv
 
 
 def _step(project: Project, name: str, argv: tuple[str, ...]) -> Step:

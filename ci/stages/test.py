@@ -50,7 +50,9 @@ def _run_layer(project: Project, name: str, layer: Layer, gates: list[Gate], of:
     results.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={results}", *layer.paths]
     command += ["-n", str(layer.workers), "--dist", "loadfile"] if layer.workers > 1 else []
+    command += _coverage(project) if name == "unit" else []
     done = process.watch(command, cwd=project.root, timeout_s=layer.timeout_s, line=warn)
+    (project.root / ".coverage").unlink(missing_ok=True)
     evidence = TestsEvidence(name, results, done.code, layer.allow_skips)
     files = {results.name: digest_file(results)} if results.exists() else {}
     verdict = judge(kind="tests", of=of, gates=gates, evidence=evidence, files=files)
@@ -60,3 +62,10 @@ def _run_layer(project: Project, name: str, layer: Layer, gates: list[Gate], of:
         merged = junit.merge(junit.render(record, f"tests.{name}"), results.read_bytes())
         write_atomically(project.delivery / f"tests-{name}.xml", merged)
     return record
+
+
+def _coverage(project: Project) -> list[str]:
+    """What makes pytest-cov leave `delivery/coverage.xml`, in Cobertura's form."""
+    measured = [f"--cov={path}" for path in project.config.tests.coverage]
+    report = f"--cov-report=xml:{project.delivery / 'coverage.xml'}"
+    return [*measured, report, "--cov-report=term:skip-covered"] if measured else []

@@ -1,5 +1,6 @@
 """What git knows about the checkout."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,6 +36,22 @@ def tree_digest(root: Path, paths: Sequence[str]) -> str:
 def has(root: Path, commit: str) -> bool:
     """Whether a commit is in this checkout."""
     return run(["git", "cat-file", "-e", f"{commit}^{{commit}}"], cwd=root).code == 0
+
+
+def people(root: Path, *, since: str) -> set[str]:
+    """Names and mail addresses, in small letters, of whoever wrote the commits up to HEAD.
+
+    Authors, committers and co-authors, after the commit `since`; where that is not in this
+    checkout, of every commit that is. The last commit counts in any case.
+    """
+    after = since.removesuffix("-dirty")
+    span = f"{after}..HEAD" if after and has(root, after) else "HEAD"
+    form = "--format=%an%n%ae%n%cn%n%ce%n%(trailers:key=Co-authored-by,valueonly)"
+    told = [
+        check(["git", "log", form, *words], cwd=root) for words in (["-1", "HEAD"], [span, "--"])
+    ]
+    words = re.split(r"[\n<>]", "\n".join(told).lower())
+    return {word.strip() for word in words} - {""}
 
 
 def show(root: Path, commit: str, path: str) -> bytes | None:

@@ -33,7 +33,12 @@ def make(tmp_path: Path) -> Make:
     """A project on the machine's engine, or on none; `settings` change its environments."""
 
     def made(
-        *, docker: bool = True, kind: str = "auto", change: str = "", **settings: str
+        *,
+        docker: bool = True,
+        kind: str = "auto",
+        change: str = "",
+        built: str = "",
+        **settings: str,
     ) -> Project:
         if docker:
             needs.needs(needs.DOCKER)
@@ -50,7 +55,12 @@ def make(tmp_path: Path) -> Make:
         )
         host = surroundings.DOCKER_HOST if docker else surroundings.NOWHERE
         return replace(
-            project, config=config, home=tmp_path / "home", docker_host=host, change=change
+            project,
+            config=config,
+            home=tmp_path / "home",
+            docker_host=host,
+            change=change,
+            branch=built,
         )
 
     return made
@@ -70,6 +80,12 @@ def test_without_an_engine_bundles_run_as_processes(make: Make) -> None:
 
 def test_a_pull_request_makes_no_image_that_outlives_it(make: Make) -> None:
     assert choice.kind(make(change="7")) == "local-image"
+
+
+def test_a_build_of_another_branch_makes_no_image_that_outlives_it(make: Make) -> None:
+    assert choice.kind(make(built="feature/x", branch="main")) == "local-image"
+    assert choice.kind(make(built="main", branch="main")) == "image"
+    assert choice.kind(make(built="feature/x")) == "image"  # any branch may go live
 
 
 def test_without_a_registry_images_stay_local(make: Make, tmp_path: Path) -> None:

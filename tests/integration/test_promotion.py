@@ -14,7 +14,8 @@ import pytest
 from slipway.config import Project
 from slipway.errors import ConfigError, EvidenceError, ToolError
 from slipway.records import Approval, Release, digest_tree, read, seal
-from slipway.settings import parse
+from slipway.settings import ApprovalRules, parse
+from slipway.stages import approval
 from slipway.tools import engines, store
 from tests import deliveries
 from tests.promotions import (
@@ -109,7 +110,7 @@ def test_production_refuses_without_approval_and_with_one_that_does_not_hold(
     refuses(project, "deploy", "production", match=r"there is no approval\.json")
     refuses(project, "approve", "--by", "mallory", match="'mallory' is not among the approvers")
     slipway(project, "approve", "--by", "release-manager")
-    approval = read(project.delivery, "approval", Approval)
+    approved = read(project.delivery, "approval", Approval)
     path = project.delivery / "approval.json"
     yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
     for change, reason in (
@@ -117,7 +118,7 @@ def test_production_refuses_without_approval_and_with_one_that_does_not_hold(
         ({"expires_at": "never"}, "it expired at"),
         ({"subject": "sha256:other"}, "it is about sha256:other"),
         ({"approved_by": "mallory"}, "'mallory' is not among"),
-        ({"verdicts": {**approval.verdicts, "model-verdict": "sha256:0"}}, "model-verdict is not"),
+        ({"verdicts": {**approved.verdicts, "model-verdict": "sha256:0"}}, "model-verdict is not"),
         ({"verdicts": {}}, "is not the one that was approved"),
     ):
         content = {**json.loads(path.read_bytes()), **change}
@@ -131,13 +132,44 @@ def test_production_refuses_without_approval_and_with_one_that_does_not_hold(
     assert engines.engine_of(project, "production").live() is None
 
 
+def test_where_it_takes_two_people_nobody_approves_their_own_commits(project: Project) -> None:
+    def with_rules(*identities: str) -> Project:
+        rules = ApprovalRules(("release-manager",), 72.0, True, {"release-manager": identities})
+        return replace(project, config=replace(project.config, approval=rules))
+
+    to_staging(project)
+    mine = [os.environ["GIT_AUTHOR_EMAIL"].upper(), os.environ["GIT_COMMITTER_NAME"]]
+    for identity in mine:
+        own = with_rules("nobody@example.com", identity)
+        refuses(own, "approve", "--by", "release-manager", match="it takes two people")
+    other = with_rules("nobody@example.com")
+    slipway(other, "approve", "--by", "release-manager")
+    slipway(other, "deploy", "production")  # a release: from here on, later commits alone count
+    refuses(with_rules(mine[0]), "deploy", "production", match="it takes two people")
+    for message, people in (
+        ("by another one", ("Ann", "ann@example.com")),
+        ("together\n\nCo-authored-by: Bob <Bob@example.com>", ("Ann", "ann@example.com")),
+    ):
+        author = {"GIT_AUTHOR_NAME": people[0], "GIT_AUTHOR_EMAIL": people[1]}
+        committer = {"GIT_COMMITTER_NAME": people[0], "GIT_COMMITTER_EMAIL": people[1]}
+        command = ["git", "commit", "-q", "--allow-empty", "-m", message]
+        env = {**os.environ, **author, **committer}
+        subprocess.run(command, cwd=project.root, check=True, env=env)
+    told = "wrote commits of this release, as "
+    assert approval.may_not(with_rules(mine[0]), "release-manager") is None
+    for identity in ("ann@example.com", "Ann", "bob@example.com"):
+        reason = approval.may_not(with_rules(identity), "release-manager")
+        assert reason
+        assert told + identity.lower() in reason
+
+
 def test_an_approval_names_what_warned(project: Project) -> None:
     to_staging(project)
     deliveries.service_verdict(project, "staging", outcome="warn")
     slipway(project, "approve", "--by", "release-manager")
-    approval = read(project.delivery, "approval", Approval)
-    assert approval.warnings == ("staging-verdict: tested: it is a warn",)
-    assert {"image", "staging-verdict", "tests-e2e"} <= approval.verdicts.keys()
+    approved = read(project.delivery, "approval", Approval)
+    assert approved.warnings == ("staging-verdict: tested: it is a warn",)
+    assert {"image", "staging-verdict", "tests-e2e"} <= approved.verdicts.keys()
 
 
 def test_a_blocked_verdict_cannot_be_approved(project: Project) -> None:

@@ -114,4 +114,38 @@ def test_a_registrys_password_is_shown_nowhere(
     monkeypatch.setenv("SLIPWAY_REGISTRY_PASSWORD", "hunter2")
     project = config.load(tmp_path)
     assert project.registry_login == ("robot", "hunter2")
+    for name in ("USER", "PASSWORD"):
+        monkeypatch.delenv(f"SLIPWAY_REGISTRY_{name}")
+    monkeypatch.setenv("SLIPWAY_REGISTRY_USR", "jenkins")  # as Jenkins' credentials() names them
+    monkeypatch.setenv("SLIPWAY_REGISTRY_PSW", "")
+    assert config.load(tmp_path).registry_login == ("jenkins", "")
     assert "hunter2" not in repr(project)
+
+
+@pytest.mark.parametrize(
+    ("branch", "change", "passing"),
+    [
+        ("", "", False),  # a person's shell
+        ("main", "", False),
+        ("feature/x", "", True),
+        ("PR-7", "7", True),
+        ("main", "7", True),
+        ("", "7", True),
+    ],
+)
+def test_a_build_of_what_will_not_go_live_is_known_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, branch: str, change: str, passing: bool
+) -> None:
+    monkeypatch.setenv("BRANCH_NAME", branch)
+    monkeypatch.setenv("CHANGE_ID", change)
+    (tmp_path / "delivery.toml").write_text(GOOD + 'branch = "main"\n')
+    assert config.load(tmp_path).passing == passing
+    (tmp_path / "delivery.toml").write_text(GOOD)  # any branch may go live
+    assert config.load(tmp_path).passing == bool(change)
+
+
+def test_two_people_need_to_be_known_to_git() -> None:
+    rules = '[approval]\napprovers = ["ann"]\ntwo_people = true\n'
+    with pytest.raises(ConfigError, match=r"approval.identities: git's names of 'ann'"):
+        settings.parse(rules + GOOD)
+    settings.parse(rules + '[approval.identities]\nann = ["ann@example.com"]\n' + GOOD)

@@ -20,7 +20,13 @@ LINES = [
     for action in jenkinsfile.commands(PIPELINE)
     if action.kind in ("sh", "capture")
 ]
-ASIDE = (["plan", "--label"], ["report"], ["describe"])
+ASIDE = (["plan", "--label"], ["plan", "--todo"], ["report"], ["describe"])
+ACTIONS = {  # action → what it runs; every value of a parameter is its name here
+    "rollback": ["rollback", "production", "--to=VERSION", "--reason=REASON"],
+    "reproduce": ["reproduce", "VERSION"],
+    "drill": ["drill"],
+}
+PLAN = ["plan", "--retrain=RETRAIN", "--cause=REASON"]
 
 
 def words(line: str) -> list[str]:
@@ -28,6 +34,11 @@ def words(line: str) -> list[str]:
     program, *rest = shlex.split(re.sub(r"\$(\w+)", r"\1", line))
     assert program == SLIPWAY
     return rest
+
+
+def top_stages() -> list[jenkinsfile.Block]:
+    (top,) = PIPELINE.all("stages")
+    return list(top.all("stage"))
 
 
 def delivered(build: Build) -> list[list[str]]:
@@ -39,14 +50,20 @@ def delivered(build: Build) -> list[list[str]]:
     ]
 
 
-def build(branch: str = "main", action: str = "deliver", train_on: str = "cpu") -> Build:
-    return Build(branch, {"ACTION": action}, {"TRAIN_ON": train_on})
+def build(
+    branch: str = "main",
+    action: str = "deliver",
+    train_on: str = "cpu",
+    todo: str = "deliver",
+    cause: str = "BranchEventCause",
+) -> Build:
+    return Build(branch, {"ACTION": action}, {"TRAIN_ON": train_on, "TODO": todo}, cause)
 
 
 def as_run() -> list[list[str]]:
-    """The commands of `slipway run`, with a person's approval for the rehearsed one."""
-    person = ["approve", "--by", "APPROVED_BY"]
-    return [person if name == "approval" else list(argv) for name, argv in STEPS.items()]
+    """The commands of `slipway run`; Jenkins' parameters and a person's approval in their place."""
+    ours = {"plan": PLAN, "approval": ["approve", "--by", "APPROVED_BY"]}
+    return [ours.get(name, list(argv)) for name, argv in STEPS.items()]
 
 
 @pytest.mark.parametrize("line", LINES)
@@ -65,29 +82,73 @@ def test_training_is_left_out_where_the_plan_says_so() -> None:
     assert delivered(build(train_on="none")) == without
 
 
-def test_another_branch_stops_after_the_image_gate() -> None:
+@pytest.mark.parametrize("branch", ["feature/x", "PR-7"])
+def test_another_branch_stops_after_the_image_gate(branch: str) -> None:
     upto = as_run().index(["gate", "image"]) + 1
-    assert delivered(build(branch="feature/x")) == as_run()[:upto]
-    assert delivered(build(branch="PR-7")) == as_run()[:upto]
+    assert delivered(build(branch=branch)) == as_run()[:upto]
 
 
-def test_a_rollback_does_nothing_else() -> None:
-    (line,) = delivered(build(action="rollback"))
-    assert line[:2] == ["rollback", "production"]
-    empty = [word.removesuffix("VERSION") for word in line]
-    assert stages.parse(empty).to == ""
+def test_where_all_is_live_already_the_plan_is_all_that_runs() -> None:
+    assert delivered(build(todo="nothing", train_on="none")) == [PLAN]
+    assert delivered(build(branch="PR-7", todo="nothing", train_on="none")) == [PLAN]
+
+
+def test_on_schedule_the_data_is_judged_again_and_staging_drilled() -> None:
+    timed = delivered(build(todo="nothing", train_on="none", cause="TimerTrigger"))
+    assert timed == [PLAN, ["data", "pull"], ["gate", "data"], ["gate", "prepared"], ["drill"]]
+    assert delivered(build(cause="TimerTrigger")) == [*as_run(), ["drill"]]
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_an_action_does_nothing_else(action: str) -> None:
+    planned = [] if action == "rollback" else [PLAN]  # which must not wait for anything
+    assert delivered(build(action=action)) == [*planned, ACTIONS[action]]
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_an_action_of_another_branch_fails_before_it_has_an_agent(action: str) -> None:
+    (top,) = PIPELINE.all("stages")
+    refusal = next(s for s in top.all("stage") if jenkinsfile.name_of(s) == "Main only")
+    assert not refusal.first("agent")
+    (steps,) = refusal.all("steps")
+    assert [step.header.split()[0] for step in steps.body or ()] == ["error"]
+    assert ACTIONS[action] not in delivered(build(branch="feature/x", action=action))
+
+
+def test_an_empty_parameter_means_the_usual() -> None:
+    for line in ACTIONS.values():
+        empty = [re.sub("VERSION|REASON", "", word) for word in line]
+        stages.parse(empty)
 
 
 def test_what_stands_beside_the_delivery_is_known() -> None:
     beside = [words(line) for line in LINES if line != "make env"]
-    known = [*as_run(), *ASIDE, *delivered(build(action="rollback"))]
+    known = [*as_run(), *ASIDE, *ACTIONS.values()]
     assert [argv for argv in beside if argv not in known] == []
+
+
+def test_only_builds_of_main_are_given_credentials() -> None:
+    holders = [
+        stage
+        for stage in PIPELINE.walk()
+        if stage.header.startswith("stage(") and "credentials(" in str(stage.first("environment"))
+    ]
+    assert {jenkinsfile.name_of(stage) for stage in holders} == {
+        *("Image", "End-to-end", "Staging", "Ship", "Rollback", "Drill")
+    }
+    for stage in holders:
+        when = stage.first("when")
+        assert when and "branch 'main'" in [condition.header for condition in when.body or ()]
+    assert TEXT.count("credentials(") == len(holders)
 
 
 def test_it_is_short_and_holds_no_logic() -> None:
     assert len(TEXT.splitlines()) < 120
     scripts = [b for b in PIPELINE.walk() if b.header == "script"]
-    assert [len(block.body or ()) for block in scripts] == [1, 1]
+    assert [len(block.body or ()) for block in scripts] == [2, 1]
+    assert all(
+        "script {" in line and "}" in line for line in TEXT.splitlines() if "script {" in line
+    )
     for word in ("if (", "try {", "catch", "def ", "||", "returnStatus", "warnError", '"""', "'''"):
         assert word not in TEXT
 
@@ -103,14 +164,21 @@ def test_only_a_lost_agent_is_retried_and_only_where_nothing_has_effects() -> No
         for options in stage.all("options")
         if any("retry(" in option.header for option in options.body or ())
     }
-    assert retried == {"Build", "Train", "Package"}
+    effects = {"Staging", "Approval", "Ship", "Rollback", "Drill"}
+    agents = {
+        jenkinsfile.name_of(stage)
+        for stage in top_stages()
+        if any(b.header == "agent" for b in stage.walk())
+    }
+    assert retried == agents - effects
 
 
 def test_a_build_can_be_restarted_from_each_group() -> None:
-    (top,) = PIPELINE.all("stages")
-    names = [jenkinsfile.name_of(stage) for stage in top.all("stage")]
-    groups = ["Newest only", "Build", "Train", "Package", "Staging", "Release", "Act"]
-    assert names == groups
+    assert [jenkinsfile.name_of(stage) for stage in top_stages()] == [
+        *("Newest only", "Main only", "Plan", "Checks", "Data gates", "Integration", "Train"),
+        *("Model gate", "Image", "Local image", "End-to-end", "Staging", "Approval", "Ship"),
+        *("Rollback", "Reproduce", "Drill"),
+    ]
     assert "preserveStashes" in TEXT
 
 
@@ -128,7 +196,7 @@ def test_a_lock_is_never_taken_by_the_stage_that_asks_a_person() -> None:
 
 
 def test_nothing_of_an_earlier_build_reaches_an_agent() -> None:
-    for branch, action in (("main", "deliver"), ("x", "deliver"), ("main", "rollback")):
+    for branch, action in (("main", "deliver"), ("x", "deliver"), *(("main", a) for a in ACTIONS)):
         entered: list[str] | None = None
         for step in play(PIPELINE, build(branch=branch, action=action)):
             if step.kind == "agent":
@@ -150,12 +218,20 @@ def test_every_group_keeps_its_records_whatever_happened() -> None:
 
 
 def test_every_verdict_is_published_once() -> None:
-    published = re.findall(r"delivery/([\w-]+)\.xml", TEXT)
     verdicts = ["data", "prepared", "model", "image", "staging", "canary", "production"]
     layers = ["unit", "integration", "e2e"]
-    assert sorted(published) == sorted(
-        [*(f"{name}-verdict" for name in verdicts), *(f"tests-{name}" for name in layers)]
-    )
+    named = [
+        *(f"{name}-verdict" for name in verdicts),
+        *(f"tests-{name}" for name in layers),
+        "lint",
+    ]
+    for branch, missing in (
+        ("main", []),
+        ("x", ["tests-e2e", *(f"{n}-verdict" for n in ("staging", "canary", "production"))]),
+    ):
+        junits = [step.text for step in play(PIPELINE, build(branch)) if step.kind == "junit"]
+        published = re.findall(r"delivery/([\w-]+)\.xml", " ".join(junits))
+        assert sorted(published) == sorted(set(named) - set(missing))
     assert TEXT.count("junit ") == TEXT.count("allowEmptyResults: true")
 
 

@@ -40,7 +40,8 @@ def engine(project: Project, environment: str) -> Name:
 def kind(project: Project) -> Kind:
     """The kind of artefact that `slipway image` makes: configured, or what all environments take.
 
-    A pull request's build makes no image that outlives it: a local one, or a bundle.
+    A build of another branch, or of a pull request, makes no image that others could get: a local
+    one, or a bundle.
     """
     asked = project.config.artefact.kind
     if asked != "auto":
@@ -49,7 +50,7 @@ def kind(project: Project) -> Kind:
     if on != {"docker"}:
         return "bundle"
     registry = project.config.image.registry or shutil.which(REGISTRY)
-    return "image" if registry and not project.change else "local-image"
+    return "image" if registry and not project.passing else "local-image"
 
 
 def lacking(project: Project) -> str:
