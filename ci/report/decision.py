@@ -16,6 +16,8 @@ from . import steps, words
 from .metrics import Scores, headline_metric, scores_of
 from .sources import Sources
 
+AGAIN = ("data-verdict", "prepared-verdict")  # what a schedule asks of what is live
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -158,10 +160,16 @@ def _released(sources: Sources, project: Project, release: Release) -> Decision:
 
 def _under_way(sources: Sources, project: Project) -> Decision:
     plan = sources.get("plan", Plan)
-    if plan and plan.delivered and not sources.verdicts():
+    again = [name for name in sources.verdicts() if name in AGAIN]
+    if plan and plan.delivered and len(again) == len(sources.verdicts()):
         live = words.tidy(plan.delivered.get("version", "it"), 40)
-        text = f"{live} is live and was made of the same data, code and settings."
-        return Decision("pass", "Nothing to deliver", text, f"nothing to deliver: {live} is live")
+        warned = words.plural(len(warnings(sources)), "warning") if warnings(sources) else ""
+        judged = (
+            f" {words.plural(len(again), 'verdict')} on its data passed again." if again else ""
+        )
+        text = f"{live} is live and was made of the same data, code and settings.{judged}"
+        line = " · ".join(filter(None, (f"nothing to deliver: {live} is live", warned)))
+        return Decision("warn" if warned else "pass", "Nothing to deliver", text, line)
     if sources.bare:
         return _judged(sources, project)
     if _waits(sources, project):

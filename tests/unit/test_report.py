@@ -532,8 +532,19 @@ def test_a_description_stays_one_line_whatever_a_finding_holds(tmp_path: Path) -
 def test_nothing_to_deliver_names_what_is_live(tmp_path: Path) -> None:
     made = Delivery(tmp_path)
     live = {"version": "v1.0.0", "digest": samples.BUNDLE, "url": "http://127.0.0.1:8100"}
-    made.run("plan", plan=dataclasses.replace(made.make("plan"), delivered=live))
+    plan = dataclasses.replace(made.make("plan"), delivered=live)
+    made.run("plan", plan=plan)
     assert said(made.project) == "nothing to deliver: v1.0.0 is live"
+    made.run("prepared-verdict", plan=plan)  # as a schedule judges the data again
+    assert said(made.project) == "nothing to deliver: v1.0.0 is live"
+    assert "2 verdicts on its data passed again" in check_markup(written(made.project)).text
+    found = [samples.finding("freshness", "last_day", "2001-02-28", ">= 2001-03-28", "warn")]
+    old = samples.verdict("data", samples.DATA, found)
+    made.write("data-verdict", old, "dataset")
+    assert said(made.project) == "nothing to deliver: v1.0.0 is live · 1 warning"
+    bad = samples.verdict("data", samples.DATA, [dataclasses.replace(found[0], outcome="block")])
+    made.write("data-verdict", bad, "dataset")
+    assert said(made.project).startswith("blocked by data gate")
 
 
 def test_a_warning_is_counted_and_shown(tmp_path: Path) -> None:
