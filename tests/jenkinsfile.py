@@ -53,6 +53,7 @@ class Build:
     params: Mapping[str, str] = field(default_factory=lambda: {"ACTION": "deliver"})
     env: dict[str, str] = field(default_factory=dict)
     cause: str = "BranchEventCause"
+    change: str = ""  # the pull request's number
 
 
 def parse(text: str) -> Block:

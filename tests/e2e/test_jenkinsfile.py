@@ -53,6 +53,7 @@ class Jenkins:
     played: list[Played] = field(default_factory=list)
     agent: int = 0
     output: str = ""
+    ref: str = "main"  # the branch of origin that is checked out
 
     def __post_init__(self) -> None:
         for number in (0, 1):
@@ -104,7 +105,7 @@ class Jenkins:
                 self.agent = 1 - self.agent
             case "checkout":
                 self._git("fetch", "-q", "origin")
-                self._git("checkout", "-qf", "origin/main")
+                self._git("checkout", "-qf", f"origin/{self.ref}")
             case "clear":
                 shutil.rmtree(self.delivery, ignore_errors=True)
             case "unstash":
@@ -152,6 +153,8 @@ class Jenkins:
             "SLIPWAY_HOME": str(self.project.home),
             "SLIPWAY_LEDGER": "origin",
             "BRANCH_NAME": self.build.branch,
+            **({"CHANGE_ID": self.build.change} if self.build.change else {}),
+            "RETRAIN": "false",
             "APPROVED_BY": "release-manager",
             "VERSION": "",
             "REASON": "a rehearsal of the rollback",
@@ -186,6 +189,16 @@ class Jenkins:
         for played in self.played[groups.index(stage) :]:
             code = self.do(played.action)
             assert code == 0, f"{played.action.text} gave {code}\n{self.output[-6000:]}"
+
+    def commands(self) -> list[str]:
+        """The slipway commands of the stages that were played."""
+        return [
+            played.action.text.removeprefix(f"{SLIPWAY} ")
+            for played in self.played
+            if played.action.kind == "sh"
+            and played.action.section == "steps"
+            and played.action.text.startswith(SLIPWAY)
+        ]
 
     def state(self) -> tuple[str, dict[str, str]]:
         """What the ledger holds, and which digest each environment answers with."""
@@ -247,6 +260,61 @@ def test_without_any_one_judge_the_next_step_with_effects_refuses(
     expected = REFUSES.get(line.removeprefix(f"{SLIPWAY} "), "image")
     assert refused == f"{SLIPWAY} {expected}"
     assert jenkins.state() == before
+
+
+def another_build(jenkins: Jenkins, folder: Path, branch: str, file: str, change: str) -> Jenkins:
+    """A build of a branch that changes one file, by two agents that never saw the project."""
+    root = jenkins.project.root
+    jenkins.project.run("git", "switch", "-q", "-c", branch, "main")
+    path = root / file
+    path.write_text(path.read_text().replace("samples: 24", "samples: 23") + "\n")
+    jenkins.project.commit(f"Change {file}")
+    jenkins.project.run("git", "push", "-q", "origin", branch)
+    jenkins.project.run("git", "switch", "-q", "main")
+    folder.mkdir()
+    built = Jenkins(jenkins.project, folder, ref=branch)
+    built.run(Build(branch=f"PR-{change}" if change else branch, change=change))
+    return built
+
+
+def test_a_commit_that_changes_nothing_relevant_ends_with_its_plan(
+    jenkins: Jenkins, tmp_path: Path
+) -> None:
+    before = jenkins.state()
+    built = another_build(jenkins, tmp_path / "readme", "words", "README.md", "")
+    assert [words.split()[0] for words in built.commands()] == ["plan"]
+    assert built.build.env == {"TRAIN_ON": "none", "TODO": "nothing"}
+    assert jenkins.state() == before
+    described = [p for p in built.played if p.action.text.endswith("slipway describe")]
+    assert len(described) == 1
+    page = (built.delivery / "report" / "index.html").read_text()
+    assert "Nothing to deliver" in page
+
+
+def test_a_pull_request_is_judged_and_leaves_nothing_behind(
+    jenkins: Jenkins, tmp_path: Path
+) -> None:
+    def kept() -> dict[str, list[str]]:
+        """What is shared: the remote of DVC, images and bundles, and what serves."""
+        places = ("dvc-remote", "store/bundles", "environments")
+        home = jenkins.project.home / "next-basket"
+        return {place: sorted(p.name for p in (home / place).rglob("*")) for place in places}
+
+    before, shared = jenkins.state(), kept()
+    built = another_build(jenkins, tmp_path / "pr", "more", "params.yaml", "7")
+    assert built.build.env == {"TRAIN_ON": "cpu", "TODO": "deliver"}
+    assert built.commands()[-2:] == ["image", "gate image"]
+    image = json.loads((built.kept / "image.json").read_bytes())
+    verdict = json.loads((built.kept / "model-verdict.json").read_bytes())
+    assert (
+        verdict["of"]
+        == image["model"]
+        != json.loads((jenkins.kept / "image.json").read_bytes())["model"]
+    )
+    assert jenkins.state() == before
+    after = kept()
+    assert after["dvc-remote"] == shared["dvc-remote"]
+    assert after["environments"] == shared["environments"]
 
 
 def test_a_restart_from_staging_does_nothing_twice(jenkins: Jenkins) -> None:
