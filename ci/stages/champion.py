@@ -1,6 +1,7 @@
 """`slipway champion`: writes down which model is in production (a DVC stage).
 
-Standard library and git only, since every `dvc repro` runs it.
+Standard library and git only, since every `dvc repro` runs it; where another agent's delivery made
+the champion, its model is taken out of the image in the registry.
 """
 
 import argparse
@@ -26,10 +27,21 @@ def run(project: Project, _: argparse.Namespace) -> Done:
     wanted = pointer["model"] if pointer else ""
     _tidy(models / "champion", keep=wanted.removeprefix("sha256:"))
     if pointer:
+        _restore(project, history, wanted)
         store.fetch_model(project.home, wanted, folder_of(models, wanted))
     write_atomically(models / "champion.json", canonical(pointer))
     say(f"champion: {pointer['version']} {wanted}" if pointer else "champion: none yet")
     return Done(pointer["version"] if pointer else "none", wanted)
+
+
+def _restore(project: Project, history: ledger.History, model: str) -> None:
+    """Brings a model that this home never had from the image that it was released in."""
+    shipped = [event for event in history.assignments(ledger.PRODUCTION) if event.model == model]
+    if shipped and shipped[-1].artefact == "image" and not store.has_model(project.home, model):
+        from ..tools.images import stored
+
+        place = stored.Place(project, "image", shipped[-1].digest, model)
+        stored.restore_model(place)
 
 
 def folder_of(models: Path, digest: str) -> Path:

@@ -59,6 +59,19 @@ def has_model(home: Path, digest: str) -> bool:
     return _place(home, "models", digest).exists()
 
 
+def put_model_of(home: Path, source: Path, below: str) -> str:
+    """Stores the model that a tar holds below a folder, and gives its digest."""
+    with tempfile.TemporaryDirectory(prefix="slipway-") as scratch, tarfile.open(source) as tar:
+        for member in tar:
+            name = PurePosixPath(member.name)
+            content = tar.extractfile(member)
+            if content and name.is_relative_to(below) and ".." not in name.parts:
+                target = Path(scratch) / name.relative_to(below)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content.read())
+        return put_model(home, Path(scratch))
+
+
 def put_bundle(home: Path, files: Mapping[str, Path]) -> str:
     """Stores a bundle of some files and gives the sha256 of its bytes.
 

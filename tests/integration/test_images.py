@@ -22,7 +22,7 @@ from slipway import stages
 from slipway.config import Project
 from slipway.errors import ConfigError, EvidenceError, ToolError
 from slipway.records import Image, digest_of, digest_tree, read
-from slipway.tools import docker_host, service, store
+from slipway.tools import docker_host, ledger, service, store
 from slipway.tools.artefacts import open_artefact
 from slipway.tools.images import append, archives, base, local, proxy, runtime, stored, systems
 from slipway.tools.images.archives import Content
@@ -645,7 +645,33 @@ def test_a_model_is_read_out_of_an_image_whatever_became_of_the_store(
         assert stored.read_model_file(place, "samples.json") == expected
         with pytest.raises(EvidenceError, match="no srv/model/nothing.json"):
             stored.read_model_file(place, "nothing.json")
+        stored.restore_model(place)
+        store.fetch_model(project.home, upon.digest, tmp_path / kind)
+        assert digest_tree(tmp_path / kind) == upon.digest
     assert stored.reference(Place(project, "image", pushed.digest, "")) == pushed.reference
+
+
+def test_a_champion_that_another_agent_delivered_comes_from_its_image(
+    light: Project, server: registries.Server, tmp_path: Path
+) -> None:
+    project, upon = at(light, server), model_in(tmp_path / "model")
+    with closing(open_registry(project)) as registry:
+        pushed = appended(project, registry, upon)
+    book = ledger.open_ledger(project)
+    facts = {"name": book.name, "environment": "production", "version": "v1.0.0"}
+    of = {"artefact": "image", "digest": pushed.digest, "model": upon.digest}
+    ledger.append(book, lambda _: ledger.Draft(ledger.Event(kind="assign", **facts, **of)))
+    shutil.rmtree(project.home / "store")
+    assert stages.execute(["champion"], project).digest == upon.digest
+    folder = project.root / "models" / "champion" / upon.digest.removeprefix("sha256:")
+    assert digest_tree(folder) == upon.digest
+    shutil.rmtree(project.home / "store")
+    gone = replace(
+        at(light, server),
+        config=replace(project.config, image=replace(project.config.image, repository="elsewhere")),
+    )
+    with pytest.raises(EvidenceError, match="not in the registry"):
+        stages.execute(["champion"], gone)
 
 
 @pytest.mark.parametrize("kind", ["image", "local-image"])

@@ -43,8 +43,22 @@ def read_model_file(place: Place, name: str) -> bytes:
         EvidenceError: the image is missing, holds another model, or its model has no such file.
         ToolError: the registry or the engine does not answer.
     """
-    path = _layer_in_engine(place) if place.kind == "local-image" else _layer_in_registry(place)
-    return store.member(path, f"{model.BELOW}/{name}")
+    return store.member(_layer(place), f"{model.BELOW}/{name}")
+
+
+def restore_model(place: Place) -> None:
+    """Puts the model in an image into this home's store: another home's delivery made it.
+
+    Raises:
+        EvidenceError: the image is missing, or holds another model.
+        ToolError: the registry or the engine does not answer.
+    """
+    store.put_model_of(place.project.home, _layer(place), model.BELOW)
+
+
+def _layer(place: Place) -> Path:
+    """The verified layer of the model in an image, as a tar."""
+    return _layer_in_engine(place) if place.kind == "local-image" else _layer_in_registry(place)
 
 
 def bring(project: Project, digest: str, repository: str) -> None:
