@@ -1,14 +1,17 @@
 """Killed at every step boundary, and in the middle of steps; the next run goes on and finishes."""
 
+import contextlib
 import re
 import signal
+import subprocess
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import psutil
-import pytest
 
 from slipway.stages.run import STEPS
-from tests.projects import Checkout
+from tests.projects import Checkout, small_project
 
 
 def leftovers(project: Checkout) -> list[str]:
@@ -21,22 +24,37 @@ def leftovers(project: Checkout) -> list[str]:
     return found
 
 
-def kill_when(project: Checkout, said: str, after_s: float = 0.0) -> bool:
-    """Runs a delivery and kills it when it says something; False if it never did."""
+def kill(child: "subprocess.Popen[str]") -> None:
+    """As a machine ends that loses its power."""
+    child.send_signal(signal.SIGKILL)
+
+
+def abort(child: "subprocess.Popen[str]") -> None:
+    """As Jenkins aborts a build: everything that the step started is asked to end, at once."""
+    asked = [psutil.Process(child.pid), *psutil.Process(child.pid).children(recursive=True)]
+    for process in asked:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.terminate()
+
+
+def end_when(
+    project: Checkout, said: str, after_s: float = 0.0, end: Callable[..., None] = kill
+) -> bool:
+    """Runs a delivery and ends it when it says something; False if it never did."""
     with project.start("run", "--yes") as child:
         assert child.stderr is not None
         for line in child.stderr:
             if re.search(said, line):
                 time.sleep(after_s)
-                child.send_signal(signal.SIGKILL)
-                child.wait()
+                end(child)
+                child.communicate(timeout=60)
                 return True
         child.wait()
     return False
 
 
 def test_a_delivery_killed_at_every_step_boundary_is_finished(small: Checkout) -> None:
-    killed = [name for name in STEPS if kill_when(small, rf"^▸ {re.escape(name)}:")]
+    killed = [name for name in STEPS if end_when(small, rf"^▸ {re.escape(name)}:")]
     assert killed == list(STEPS)
     end = time.monotonic() + 20
     while leftovers(small):
@@ -48,22 +66,26 @@ def test_a_delivery_killed_at_every_step_boundary_is_finished(small: Checkout) -
     assert small.slipway("status").code == 0
 
 
-@pytest.mark.parametrize(
-    ("said", "after_s"),
-    [("Running stage 'train'", 1.5), (r"^▸ staging:", 0.6), (r"^▸ production:", 0.9)],
+ENDS: tuple[tuple[str, float, Callable[..., None]], ...] = (
+    ("Running stage 'train'", 1.5, kill),
+    ("Running stage 'evaluate'", 0.5, abort),
+    (r"^▸ image gate:", 0.6, abort),
+    (r"^▸ staging:", 0.8, abort),
+    (r"^▸ staging:", 0.6, kill),
+    (r"^▸ production:", 0.7, abort),
+    (r"^▸ production:", 0.9, kill),
 )
-def test_a_delivery_killed_in_the_middle_of_a_step_is_finished(
-    delivered_again: Checkout, said: str, after_s: float
+
+
+def test_a_delivery_that_is_ended_in_the_middle_of_its_steps_is_finished(
+    months: dict[str, bytes], tmp_path: Path
 ) -> None:
-    kill_when(delivered_again, said, after_s)
-    delivered_again.slipway("run", "--yes")
-    delivered_again.slipway("verify")
-
-
-@pytest.fixture(scope="module")
-def delivered_again(months: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    from tests.projects import small_project
-
-    checkout = small_project(tmp_path_factory.mktemp("killed"), months)
-    yield checkout
-    checkout.slipway("stop", "--all")
+    project = small_project(tmp_path, months)
+    try:
+        for said, after_s, end in ENDS:
+            assert end_when(project, said, after_s, end), f"it never said {said}"
+        project.slipway("run", "--yes")
+        project.slipway("verify")
+        project.slipway("status")
+    finally:
+        project.slipway("stop", "--all")
