@@ -1,0 +1,334 @@
+"""DVC's work for one command, in one process: brings what is needed, runs, checks, pushes.
+
+`python -m slipway.tools.dvc.worker TASK` is started by `ci/tools/pipeline.py`, since importing DVC
+takes longer than most of what it then does, and since what runs here must end with its starter.
+What DVC says goes to standard output; the last line is the answer, behind `ANSWER`.
+"""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...errors import EvidenceError, SlipwayError, ToolError
+from ...records import write_atomically
+from ...typed import build, plain
+from . import config, locked
+from .places import Folder, Place, entries, path_of, remote_of, whole
+from .survey import Step, Survey, Surveyor, cache_place
+
+ANSWER = "\x1eanswer "
+LOOK_S = 60.0  # patience with a remote, before anything is transferred
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is asked for.
+
+    Attributes:
+        stages: DVC stages in the order of the pipeline; none: only the data is brought.
+        forced: those that run whatever stands in their way.
+        shared: a cache that may be read and not written; empty: none.
+        push: whether outs and run records go to the remote.
+    """
+
+    root: str
+    pointer: str
+    stages: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    forced: tuple[str, ...] = ()
+    shared: str = ""
+    push: bool = True
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How it ended; `kind` is the class of an error, empty where there is none."""
+
+    kind: str = ""
+    what: str = ""
+    where: str = ""
+    todo: str = ""
+    origin: str = ""
+    lost: dict[str, str] = field(default_factory=dict)
+
+
+def main(argument: str) -> int:
+    """Does one task and prints its answer; 0, DVC's own 255, or 1 where slipway refuses."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    task = build(Task, json.loads(argument))
+    repo = Repo(task.root)
+    try:
+        answer = _repro(repo, task) if task.stages else _data(repo, task)
+    except SlipwayError as error:
+        kind = type(error).__name__
+        answer = Answer(kind, error.what, error.where, error.todo)
+    except DvcException as error:
+        print(f"ERROR: {': '.join(_chain(error))}", flush=True)
+        return 255
+    print(ANSWER + json.dumps(plain(answer)), flush=True)
+    return 1 if answer.kind else 0
+
+
+def _chain(error: BaseException | None) -> Iterator[str]:
+    while error:
+        yield str(error)
+        error = error.__cause__
+
+
+def places(repo: Any, shared: str, patience_s: float) -> tuple[Folder, list[Place]]:
+    """The cache that DVC writes, and all places, the nearest first."""
+    root = Path(repo.root_dir)
+    cache = cache_place(root)
+    more = [Folder("the shared cache", Path(shared))] if shared else []
+    return cache, [cache, *more, remote_of(repo, config.read(root), patience_s)]
+
+
+def _data(repo: Any, task: Task) -> Answer:
+    """Brings the data into the workspace; says what no place has."""
+    from dvc.repo import lock_repo
+
+    cache, others = places(repo, task.shared, LOOK_S)
+    with lock_repo(repo):
+        surveyor = Surveyor(repo, others, task.pointer)
+        data = surveyor.look((), {}).data
+        if data.lost:
+            silent = next(filter(None, (getattr(p, "silent", "") for p in others)), "")
+            return Answer(what=silent, lost=dict(data.lost))
+        _bring(cache, others, data.outs.values())
+        _check_out(surveyor.stages[task.pointer])
+    return Answer(origin=data.origin)
+
+
+def _repro(repo: Any, task: Task) -> Answer:
+    """Restores what can be had, runs the rest, checks that nothing was damaged, pushes."""
+    from dvc.repo import lock_repo
+
+    cache, others = places(repo, task.shared, LOOK_S)
+    lock = Path(task.root) / "dvc.lock"
+    with lock_repo(repo):
+        _heal(repo, cache, task)
+        surveyor = Surveyor(repo, others, task.pointer)
+        seen = surveyor.look(task.stages, dict.fromkeys(task.forced, "asked for"))
+        _refuse(seen, Path(task.root))
+        _restore(surveyor, seen, cache, others, task)
+        before = lock.read_bytes() if lock.exists() else None
+        failure: Exception | None = None
+        try:
+            _run(repo, task)
+        except Exception as error:  # told after what ran is pushed
+            failure = error
+        if damaged := _heal(repo, cache, task):
+            _put_back(lock, before)
+            raise _damage(damaged, task)
+        if task.push:
+            _push(cache, others[-1], task)
+    if failure:
+        raise failure
+    return Answer(origin="run")
+
+
+def _put_back(lock: Path, content: bytes | None) -> None:
+    if content is None:
+        lock.unlink(missing_ok=True)
+    else:
+        write_atomically(lock, content)
+
+
+def _run(repo: Any, task: Task) -> None:
+    data = repo.index.stages
+    absent = any(not out.exists for s in data if not s.cmd for out in s.outs)
+    calm = [name for name in task.targets if name not in task.forced]
+    before = [name for name in task.stages if name not in task.forced] if task.forced else calm
+    if before:
+        repo.reproduce(targets=before, allow_missing=absent)
+    for name in task.forced:
+        repo.reproduce(targets=[name], force=True, single_item=True)
+
+
+def _refuse(seen: Survey, root: Path) -> None:
+    """Says no where what is needed cannot be had, or nobody can tell."""
+    lost = {**(seen.data.lost if seen.needs_data else {})}
+    if seen.silent and (lost or any(step.lost for step in seen.steps.values())):
+        raise ToolError(
+            seen.silent, str(root / ".dvc/config"), "check its address, credentials and the network"
+        )
+    if lost:
+        said = "; ".join(f"{path} {what}" for path, what in lost.items())
+        raise EvidenceError(
+            f"the data of this commit cannot be had: {said}",
+            f"{seen.data.name} names {', '.join(seen.data.outs.values())}",
+            "run 'slipway data pull', or 'dvc push' where the data is",
+        )
+
+
+def _restore(
+    surveyor: Surveyor, seen: Survey, cache: Folder, others: Sequence[Place], task: Task
+) -> None:
+    """Brings what the stages leave that do not run, and the data where one reads it."""
+    if seen.needs_data and seen.data.origin != "the workspace":
+        _bring(cache, others, seen.data.outs.values())
+        _check_out(surveyor.stages[task.pointer])
+    for step in seen.steps.values():
+        stage = surveyor.stages[step.name]
+        if step.reason or stage.always_changed:
+            continue
+        if step.origin != "the workspace":
+            _bring(cache, others, step.outs.values())
+        if step.record:
+            _keep_record(cache, others, step)
+        elif step.origin != "the workspace":
+            print(f"Stage '{step.name}' is cached - from {step.origin}", flush=True)
+            _check_out(stage)
+        elif any(out.changed_cache() for out in stage.outs):
+            for out in stage.outs:  # here, and not in the cache: it would be made again
+                out.commit()
+
+
+def _keep_record(cache: Folder, others: Sequence[Place], step: Step) -> None:
+    """Puts a run record where DVC looks for it, as the newest of its key."""
+    content = next(filter(None, (place.read(step.record) for place in others)))
+    write_atomically(cache.path / step.record, content)
+
+
+def _bring(cache: Folder, others: Sequence[Place], outs: Iterable[str]) -> None:
+    """Takes objects into the cache, each from the nearest place, its bytes checked.
+
+    Raises:
+        EvidenceError: a place holds other bytes under an object's name.
+        ToolError: a place stopped to answer.
+    """
+    for md5 in outs:
+        _bring_all(cache, others, {md5})
+        files = entries(cache.read(path_of(md5))) if md5.endswith(".dir") else {}
+        wanted = [{own} for own in {*(files or {}).values()}]
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda one: _bring_all(cache, others, one), wanted))
+
+
+def _bring_all(cache: Folder, others: Sequence[Place], md5s: set[str]) -> None:
+    left = md5s - cache.has(md5s)
+    for place in others[1:]:
+        for md5 in place.has(left):
+            try:
+                cache.keep(md5, place)
+            except (OSError, ValueError) as error:
+                raise ToolError(
+                    f"{place.name} does not give {md5}: {error}",
+                    path_of(md5),
+                    "run the same command again",
+                ) from error
+            left = left - {md5}
+    if left:
+        raise ToolError(
+            f"{', '.join(left)} went away meanwhile", path_of(min(left)), "run the command again"
+        )
+
+
+def _check_out(stage: Any) -> None:
+    """Puts a stage's outs into the workspace, as `dvc.lock` or the data's file names them."""
+    for out in stage.outs:
+        out.obj = None
+        out.checkout(force=True)
+
+
+def _heal(repo: Any, cache: Folder, task: Task) -> dict[str, str]:
+    """Drops every object of these stages whose bytes are not its name; path → md5 of those.
+
+    DVC takes a read-only object for a good one, and root writes through that. Its own table of
+    hashes makes this cheap: only what has changed since is read.
+    """
+    from dvc.fs import LocalFileSystem
+    from dvc_data.hashfile.hash import hash_file
+
+    fs, damaged = LocalFileSystem(), dict[str, str]()
+
+    def check(path: str, md5: str) -> None:
+        place = cache.path / path_of(md5)
+        if not place.is_file():
+            return
+        _, found = hash_file(str(place), fs, "md5", state=repo.state)
+        if str(found.value).removesuffix(".dir") != md5.removesuffix(".dir"):
+            cache.drop(md5)
+            damaged[path] = md5
+
+    for path, md5 in locked.outs(Path(task.root), task.pointer, task.stages):
+        check(path, md5)
+        files = entries(cache.read(path_of(md5))) if md5.endswith(".dir") else None
+        for name, own in (files or {}).items():
+            check(f"{path}/{name}", own)
+    for path, md5 in damaged.items():
+        print(f"WARNING: {path} was changed inside the cache; dropped {md5} there", flush=True)
+    return damaged
+
+
+def _damage(damaged: Mapping[str, str], task: Task) -> EvidenceError:
+    """For what a stage's command wrote into, that it should only have read."""
+    for path in damaged:
+        target = Path(task.root) / path
+        shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
+    return EvidenceError(
+        f"a DVC stage wrote into {', '.join(sorted(damaged))}, which is not its own to write",
+        task.root,
+        "let it write a new file and rename it; then run the same command again",
+    )
+
+
+def _push(cache: Folder, remote: Place, task: Task) -> None:
+    """Sends what the remote lacks: files, then listings, then the run records that name them.
+
+    Each object is asked for by itself: DVC takes a listing for a proof of all that it names.
+    """
+    root = Path(task.root)
+    for _, md5 in locked.outs(root, task.pointer, task.stages):
+        files = entries(cache.read(path_of(md5))) if md5.endswith(".dir") else {}
+        objects = set((files or {}).values())
+        if files is None or cache.has({md5, *objects}) != {md5, *objects}:
+            continue  # an earlier version's, not whole here
+        _send(cache, remote, objects)
+        _send(cache, remote, {md5})
+    if silent := getattr(remote, "silent", ""):
+        raise ToolError(f"cannot push: {silent}", task.root, "check the DVC remote")
+    for path in locked.records(root, task.stages):
+        if cache.read(path) and not remote.records(path.rpartition("/")[0].rpartition("/")[2]):
+            _sent(remote, cache.path / path, path)
+
+
+def _send(cache: Folder, remote: Place, objects: set[str]) -> None:
+    missing = objects - remote.has(objects)
+    if getattr(remote, "silent", ""):
+        return
+    for md5 in missing:
+        if not whole(cache.path / path_of(md5), md5):
+            cache.drop(md5)
+            raise EvidenceError(
+                f"the cache held other bytes under the name {md5}; dropped",
+                str(cache.path / path_of(md5)),
+                "run the same command again",
+            )
+
+    def put(md5: str) -> None:
+        _sent(remote, cache.path / path_of(md5), path_of(md5))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(put, missing))
+
+
+def _sent(remote: Place, source: Path, path: str) -> None:
+    try:
+        remote.put(source, path)
+    except Exception as error:  # each file system raises its own
+        said = " ".join(str(error).split())[:200]
+        raise ToolError(
+            f"cannot push to {remote.name}: {said}", "the DVC remote", "check the right to write"
+        ) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
