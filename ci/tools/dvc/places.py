@@ -106,8 +106,11 @@ class Folder:
         finally:
             partial.unlink(missing_ok=True)
 
-    def keep(self, md5: str, place: Place) -> None:
+    def keep(self, md5: str, place: Place, name: str) -> None:
         """Takes an object from another place, if its bytes are what it is named after.
+
+        Args:
+            name: what people call it.
 
         Raises:
             EvidenceError: the other place has other bytes under this name.
@@ -119,7 +122,7 @@ class Folder:
             place.get(md5, partial)
             if not whole(partial, md5):
                 raise EvidenceError(
-                    f"{place.name} holds other bytes under the name {md5}",
+                    f"{name} has other bytes in {place.name} than its name {md5} says",
                     path_of(md5),
                     "remove it there, and 'dvc push' where the right one is",
                 )

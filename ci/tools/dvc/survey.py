@@ -3,7 +3,7 @@
 Nothing is run, restored or downloaded; of a remote only names, listings and run records are read.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -120,9 +120,7 @@ class Surveyor:
         found = ["command changed"] if stage.cmd_changed else []
         for dep in stage.deps:
             if dep.hash_name == "params":
-                states = dep.status().get(str(dep), {})
-                keys = states.items() if isinstance(states, dict) else [("", states)]
-                found += [f"{dep.def_path}{f':{key}' if key else ''} {how}" for key, how in keys]
+                found += _parameters(dep)
                 continue
             now = self._hash(dep)
             if now != dep.hash_info.value and not self._unknown(dep.def_path):
@@ -240,6 +238,29 @@ class Surveyor:
         if any(getattr(place, "silent", "") for place in self.places):
             return "not here, and the remote does not answer"
         return f"neither here nor in {' nor '.join(place.name for place in self.places)}"
+
+
+def _parameters(dep: Any) -> list[str]:
+    """How the parameters of a file differ from those in `dvc.lock`, each by its own key."""
+    states = dep.status().get(str(dep), {})
+    if not isinstance(states, dict):
+        return [f"{dep.def_path} {states}"]
+    then, now = dep.hash_info.value or {}, dep.read_params()
+    found = []
+    for key, how in states.items():
+        inner = list(_differences(key, then.get(key), now.get(key))) or [key]
+        found += [f"{dep.def_path}:{name} {how}" for name in inner]
+    return found
+
+
+def _differences(key: str, then: Any, now: Any) -> Iterator[str]:
+    """The keys below `key` whose values differ."""
+    if not (isinstance(then, dict) and isinstance(now, dict)):
+        if then != now:
+            yield key
+        return
+    for name in [*then, *(name for name in now if name not in then)]:
+        yield from _differences(f"{key}.{name}", then.get(name), now.get(name))
 
 
 def _is_here(out: Any, md5: str) -> bool:

@@ -8,7 +8,7 @@ What DVC says goes to standard output; the last line is the answer, behind `ANSW
 import json
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from . import config, locked
 from .places import Folder, Place, entries, path_of, remote_of, whole
 from .survey import Step, Survey, Surveyor, cache_place
 
-ANSWER = "\x1eanswer "
+ANSWER = "slipway answers: "
 LOOK_S = 60.0  # patience with a remote, before anything is transferred
 
 
@@ -101,7 +101,7 @@ def _data(repo: Any, task: Task) -> Answer:
         if data.lost:
             silent = next(filter(None, (getattr(p, "silent", "") for p in others)), "")
             return Answer(what=silent, lost=dict(data.lost))
-        _bring(cache, others, data.outs.values())
+        _bring(cache, others, data.outs)
         _check_out(surveyor.stages[task.pointer])
     return Answer(origin=data.origin)
 
@@ -121,7 +121,7 @@ def _repro(repo: Any, task: Task) -> Answer:
         before = lock.read_bytes() if lock.exists() else None
         failure: Exception | None = None
         try:
-            _run(repo, task)
+            _run(repo, task, [name for name, step in seen.steps.items() if step.lost])
         except Exception as error:  # told after what ran is pushed
             failure = error
         if damaged := _heal(repo, cache, task):
@@ -141,15 +141,30 @@ def _put_back(lock: Path, content: bytes | None) -> None:
         write_atomically(lock, content)
 
 
-def _run(repo: Any, task: Task) -> None:
-    data = repo.index.stages
-    absent = any(not out.exists for s in data if not s.cmd for out in s.outs)
-    calm = [name for name in task.targets if name not in task.forced]
-    before = [name for name in task.stages if name not in task.forced] if task.forced else calm
-    if before:
-        repo.reproduce(targets=before, allow_missing=absent)
-    for name in task.forced:
-        repo.reproduce(targets=[name], force=True, single_item=True)
+def _run(repo: Any, task: Task, lost: Sequence[str]) -> None:
+    """Runs what has to run, in the order of the pipeline.
+
+    Data that nothing needs to read may be absent; DVC then passes over whatever is absent. So
+    each stage whose outs are `lost` is run by itself before, and everything looked for at the end.
+    """
+    for name in lost:
+        if name not in task.forced:
+            repo.reproduce(targets=[name], single_item=True)
+    absent = any(not out.exists for s in repo.index.stages if not s.cmd for out in s.outs)
+    if task.forced:
+        before = task.stages[: min(map(task.stages.index, task.forced))]
+        if before:
+            repo.reproduce(targets=list(before), allow_missing=absent)
+        for name in task.forced:
+            repo.reproduce(targets=[name], force=True, single_item=True)
+    targets = [name for name in task.targets if name not in task.forced]
+    if targets:
+        repo.reproduce(targets=targets, allow_missing=absent)
+    for stage in repo.index.stages:
+        for out in stage.outs if getattr(stage, "name", "") in task.stages else ():
+            if not out.exists:
+                what = f"'{stage.name}' left no {out.def_path}"
+                raise ToolError(what, task.root, "run the same command again")
 
 
 def _refuse(seen: Survey, root: Path) -> None:
@@ -173,14 +188,14 @@ def _restore(
 ) -> None:
     """Brings what the stages leave that do not run, and the data where one reads it."""
     if seen.needs_data and seen.data.origin != "the workspace":
-        _bring(cache, others, seen.data.outs.values())
+        _bring(cache, others, seen.data.outs)
         _check_out(surveyor.stages[task.pointer])
     for step in seen.steps.values():
         stage = surveyor.stages[step.name]
         if step.reason or stage.always_changed:
             continue
         if step.origin != "the workspace":
-            _bring(cache, others, step.outs.values())
+            _bring(cache, others, step.outs)
         if step.record:
             _keep_record(cache, others, step)
         elif step.origin != "the workspace":
@@ -197,38 +212,36 @@ def _keep_record(cache: Folder, others: Sequence[Place], step: Step) -> None:
     write_atomically(cache.path / step.record, content)
 
 
-def _bring(cache: Folder, others: Sequence[Place], outs: Iterable[str]) -> None:
-    """Takes objects into the cache, each from the nearest place, its bytes checked.
+def _bring(cache: Folder, others: Sequence[Place], outs: Mapping[str, str]) -> None:
+    """Takes all objects of some outs (path → md5) into the cache, each from the nearest place.
 
     Raises:
         EvidenceError: a place holds other bytes under an object's name.
         ToolError: a place stopped to answer.
     """
-    for md5 in outs:
-        _bring_all(cache, others, {md5})
+    for path, md5 in outs.items():
+        _bring_one(cache, others, md5, path)
         files = entries(cache.read(path_of(md5))) if md5.endswith(".dir") else {}
-        wanted = [{own} for own in {*(files or {}).values()}]
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda one: _bring_all(cache, others, one), wanted))
+            brought = [
+                pool.submit(_bring_one, cache, others, own, f"{path}/{name}")
+                for name, own in (files or {}).items()
+            ]
+            for one in brought:
+                one.result()
 
 
-def _bring_all(cache: Folder, others: Sequence[Place], md5s: set[str]) -> None:
-    left = md5s - cache.has(md5s)
+def _bring_one(cache: Folder, others: Sequence[Place], md5: str, name: str) -> None:
+    if cache.has([md5]):
+        return None
     for place in others[1:]:
-        for md5 in place.has(left):
+        if place.has([md5]):
             try:
-                cache.keep(md5, place)
+                return cache.keep(md5, place, name)
             except (OSError, ValueError) as error:
-                raise ToolError(
-                    f"{place.name} does not give {md5}: {error}",
-                    path_of(md5),
-                    "run the same command again",
-                ) from error
-            left = left - {md5}
-    if left:
-        raise ToolError(
-            f"{', '.join(left)} went away meanwhile", path_of(min(left)), "run the command again"
-        )
+                said, todo = f"{place.name} does not give {name}: {error}", "run it again"
+                raise ToolError(said, path_of(md5), todo) from error
+    raise ToolError(f"{name} went away meanwhile", path_of(md5), "run the same command again")
 
 
 def _check_out(stage: Any) -> None:
@@ -331,4 +344,4 @@ def _sent(remote: Place, source: Path, path: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    raise SystemExit(main(sys.argv[1]))
