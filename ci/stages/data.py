@@ -62,7 +62,15 @@ def altered(project: Project) -> str:
     found = folders.hash_files(folder)
     if folders.digest(found) == pointer.md5 or not (found or folder.is_file()):
         return ""
-    return _difference(project, pointer, found)
+    difference = _difference(project, pointer, found)
+    _heal(project, pointer, found)
+    return difference
+
+
+def _heal(project: Project, pointer: dvc.Pointer, found: Mapping[str, str]) -> bool:
+    """Forgets what was altered in the cache itself, through a link; whether anything was."""
+    expected = dvc.listing(project.root, pointer.md5) or {}
+    return dvc.heal(project.root, [md5 for n, md5 in expected.items() if found.get(n) != md5])
 
 
 def _difference(project: Project, pointer: dvc.Pointer, found: Mapping[str, str]) -> str:
@@ -96,11 +104,14 @@ def _refuse_edited(project: Project, pointer: dvc.Pointer, found: Mapping[str, s
         return
     if found and _marker(project).exists() and dvc.in_cache(project.root, found):
         return
+    difference, name = _difference(project, pointer, found), project.config.data.pointer
+    away = f"dvc checkout --force {name}"
+    if _heal(project, pointer, found):  # DVC has it no more
+        away = f"rm -r {pointer.path}, then slipway data pull"
     raise EvidenceError(
-        _difference(project, pointer, found),
+        difference,
         str(project.root / pointer.path),
-        f"keep it as a new version: dvc add {pointer.path} · or drop it: "
-        f"dvc checkout --force {project.config.data.pointer}",
+        f"keep it as a new version: dvc add {pointer.path} · or drop it: {away}",
     )
 
 

@@ -92,10 +92,16 @@ def in_cache(root: Path, files: Mapping[str, str]) -> bool:
     return all(_object(cache_of(root), md5).is_file() for md5 in files.values())
 
 
-def drop(root: Path, md5s: Iterable[str]) -> None:
-    """Takes objects out of the cache that do not hold what they are named after."""
-    for md5 in md5s:
-        _object(cache_of(root), md5).unlink(missing_ok=True)
+def heal(root: Path, md5s: Iterable[str]) -> bool:
+    """Drops objects of the cache whose bytes are not what they are named after; whether it had any.
+
+    A file that was written through a hard link is such an object, and DVC would not notice.
+    """
+    paths = {_object(cache_of(root), md5): md5 for md5 in md5s}
+    bad = [p for p, md5 in paths.items() if p.is_file() and folders.md5(p) != md5]
+    for path in bad:
+        path.unlink(missing_ok=True)
+    return bool(bad)
 
 
 def _object(store: Path, md5: str) -> Path:
