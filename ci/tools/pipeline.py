@@ -12,7 +12,7 @@ from ..typed import build, plain
 from . import dvc
 from .dvc import config
 from .dvc.survey import Survey
-from .dvc.worker import ANSWER, Answer, Task
+from .dvc.task import ANSWER, Answer, Task
 from .process import Finished
 
 DVC_STAGES = (
@@ -183,4 +183,5 @@ def _cause(output: str) -> str:
     lines = [text.strip() for text in output.splitlines() if text.strip()]
     ours = [text.removeprefix("slipway: ") for text in lines if text.startswith("slipway: ")]
     dvc = [text.removeprefix("ERROR: ") for text in lines if text.startswith("ERROR: ")]
-    return (ours or dvc or lines or ["dvc repro failed"])[-1 if ours else 0]
+    crashed = any(text.startswith("Traceback") for text in lines)
+    return (ours or dvc or lines or ["dvc repro failed"])[-1 if ours or crashed else 0]

@@ -5,56 +5,24 @@ takes longer than most of what it then does, and since what runs here must end w
 What DVC says goes to standard output; the last line is the answer, behind `ANSWER`.
 """
 
+import contextlib
 import json
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ...errors import EvidenceError, SlipwayError, ToolError
 from ...records import write_atomically
 from ...typed import build, plain
-from . import config, locked
-from .places import Folder, Place, entries, path_of, remote_of, whole
+from . import config, locked, usage
+from .places import Folder, Place, entries, path_of, remote_of
 from .survey import Step, Survey, Surveyor, cache_place
+from .task import ANSWER, Answer, Task
+from .transfer import bring, push
 
-ANSWER = "slipway answers: "
 LOOK_S = 60.0  # patience with a remote, before anything is transferred
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is asked for.
-
-    Attributes:
-        stages: DVC stages in the order of the pipeline; none: only the data is brought.
-        forced: those that run whatever stands in their way.
-        shared: a cache that may be read and not written; empty: none.
-        push: whether outs and run records go to the remote.
-    """
-
-    root: str
-    pointer: str
-    stages: tuple[str, ...] = ()
-    targets: tuple[str, ...] = ()
-    forced: tuple[str, ...] = ()
-    shared: str = ""
-    push: bool = True
-
-
-@dataclass(frozen=True)
-class Answer:
-    """How it ended; `kind` is the class of an error, empty where there is none."""
-
-    kind: str = ""
-    what: str = ""
-    where: str = ""
-    todo: str = ""
-    origin: str = ""
-    lost: dict[str, str] = field(default_factory=dict)
 
 
 def main(argument: str) -> int:
@@ -63,8 +31,8 @@ def main(argument: str) -> int:
     from dvc.repo import Repo
 
     task = build(Task, json.loads(argument))
-    repo = Repo(task.root)
     try:
+        repo = Repo(task.root)
         answer = _repro(repo, task) if task.stages else _data(repo, task)
     except SlipwayError as error:
         kind = type(error).__name__
@@ -95,13 +63,13 @@ def _data(repo: Any, task: Task) -> Answer:
     from dvc.repo import lock_repo
 
     cache, others = places(repo, task.shared, LOOK_S)
-    with lock_repo(repo):
+    with _used(cache, task), lock_repo(repo):
         surveyor = Surveyor(repo, others, task.pointer)
         data = surveyor.look((), {}).data
         if data.lost:
             silent = next(filter(None, (getattr(p, "silent", "") for p in others)), "")
             return Answer(what=silent, lost=dict(data.lost))
-        _bring(cache, others, data.outs)
+        bring(cache, others, data.outs)
         _check_out(surveyor.stages[task.pointer])
     return Answer(origin=data.origin)
 
@@ -112,7 +80,7 @@ def _repro(repo: Any, task: Task) -> Answer:
 
     cache, others = places(repo, task.shared, LOOK_S)
     lock = Path(task.root) / "dvc.lock"
-    with lock_repo(repo):
+    with _used(cache, task), lock_repo(repo):
         _heal(repo, cache, task)
         surveyor = Surveyor(repo, others, task.pointer)
         seen = surveyor.look(task.stages, dict.fromkeys(task.forced, "asked for"))
@@ -128,10 +96,23 @@ def _repro(repo: Any, task: Task) -> Answer:
             _put_back(lock, before)
             raise _damage(damaged, task)
         if task.push:
-            _push(cache, others[-1], task)
+            push(cache, others[-1], task)
     if failure:
         raise failure
     return Answer(origin="run")
+
+
+@contextlib.contextmanager
+def _used(cache: Folder, task: Task) -> Iterator[None]:
+    """Keeps a shared cache from being pruned meanwhile, and notes what was used of it."""
+    if cache.path.is_relative_to(Path(task.root) / ".dvc"):
+        yield
+        return
+    with usage.together(cache.path):
+        yield
+        outs = {md5 for _, md5 in locked.outs(Path(task.root), task.pointer, task.stages)}
+        folders = [entries(cache.read(path_of(md5))) for md5 in outs if md5.endswith(".dir")]
+        usage.note(cache.path, outs.union(*(found.values() for found in folders if found)))
 
 
 def _put_back(lock: Path, content: bytes | None) -> None:
@@ -188,14 +169,14 @@ def _restore(
 ) -> None:
     """Brings what the stages leave that do not run, and the data where one reads it."""
     if seen.needs_data and seen.data.origin != "the workspace":
-        _bring(cache, others, seen.data.outs)
+        bring(cache, others, seen.data.outs)
         _check_out(surveyor.stages[task.pointer])
     for step in seen.steps.values():
         stage = surveyor.stages[step.name]
         if step.reason or stage.always_changed:
             continue
         if step.origin != "the workspace":
-            _bring(cache, others, step.outs)
+            bring(cache, others, step.outs)
         if step.record:
             _keep_record(cache, others, step)
         elif step.origin != "the workspace":
@@ -210,38 +191,6 @@ def _keep_record(cache: Folder, others: Sequence[Place], step: Step) -> None:
     """Puts a run record where DVC looks for it, as the newest of its key."""
     content = next(filter(None, (place.read(step.record) for place in others)))
     write_atomically(cache.path / step.record, content)
-
-
-def _bring(cache: Folder, others: Sequence[Place], outs: Mapping[str, str]) -> None:
-    """Takes all objects of some outs (path → md5) into the cache, each from the nearest place.
-
-    Raises:
-        EvidenceError: a place holds other bytes under an object's name.
-        ToolError: a place stopped to answer.
-    """
-    for path, md5 in outs.items():
-        _bring_one(cache, others, md5, path)
-        files = entries(cache.read(path_of(md5))) if md5.endswith(".dir") else {}
-        with ThreadPoolExecutor(8) as pool:
-            brought = [
-                pool.submit(_bring_one, cache, others, own, f"{path}/{name}")
-                for name, own in (files or {}).items()
-            ]
-            for one in brought:
-                one.result()
-
-
-def _bring_one(cache: Folder, others: Sequence[Place], md5: str, name: str) -> None:
-    if cache.has([md5]):
-        return None
-    for place in others[1:]:
-        if place.has([md5]):
-            try:
-                return cache.keep(md5, place, name)
-            except (OSError, ValueError) as error:
-                said, todo = f"{place.name} does not give {name}: {error}", "run it again"
-                raise ToolError(said, path_of(md5), todo) from error
-    raise ToolError(f"{name} went away meanwhile", path_of(md5), "run the same command again")
 
 
 def _check_out(stage: Any) -> None:
@@ -291,56 +240,6 @@ def _damage(damaged: Mapping[str, str], task: Task) -> EvidenceError:
         task.root,
         "let it write a new file and rename it; then run the same command again",
     )
-
-
-def _push(cache: Folder, remote: Place, task: Task) -> None:
-    """Sends what the remote lacks: files, then listings, then the run records that name them.
-
-    Each object is asked for by itself: DVC takes a listing for a proof of all that it names.
-    """
-    root = Path(task.root)
-    for _, md5 in locked.outs(root, task.pointer, task.stages):
-        files = entries(cache.read(path_of(md5))) if md5.endswith(".dir") else {}
-        objects = set((files or {}).values())
-        if files is None or cache.has({md5, *objects}) != {md5, *objects}:
-            continue  # an earlier version's, not whole here
-        _send(cache, remote, objects)
-        _send(cache, remote, {md5})
-    if silent := getattr(remote, "silent", ""):
-        raise ToolError(f"cannot push: {silent}", task.root, "check the DVC remote")
-    for path in locked.records(root, task.stages):
-        if cache.read(path) and not remote.records(path.rpartition("/")[0].rpartition("/")[2]):
-            _sent(remote, cache.path / path, path)
-
-
-def _send(cache: Folder, remote: Place, objects: set[str]) -> None:
-    missing = objects - remote.has(objects)
-    if getattr(remote, "silent", ""):
-        return
-    for md5 in missing:
-        if not whole(cache.path / path_of(md5), md5):
-            cache.drop(md5)
-            raise EvidenceError(
-                f"the cache held other bytes under the name {md5}; dropped",
-                str(cache.path / path_of(md5)),
-                "run the same command again",
-            )
-
-    def put(md5: str) -> None:
-        _sent(remote, cache.path / path_of(md5), path_of(md5))
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(put, missing))
-
-
-def _sent(remote: Place, source: Path, path: str) -> None:
-    try:
-        remote.put(source, path)
-    except Exception as error:  # each file system raises its own
-        said = " ".join(str(error).split())[:200]
-        raise ToolError(
-            f"cannot push to {remote.name}: {said}", "the DVC remote", "check the right to write"
-        ) from error
 
 
 if __name__ == "__main__":
