@@ -2,8 +2,8 @@
 
 `python -m bench [delivery] [plan] [images] [process] [docker]`, all of them by default. The first
 needs a delivered project (`make deliver`), images and docker need an engine and a registry to
-start: what is missing is said, and the rest goes on. Each pair is run alternately, `ROUNDS` times; the median
-counts, since machines are noisy.
+start: what is missing is said, and the rest goes on. Each pair is run alternately, `ROUNDS` times;
+the median counts, since machines are noisy.
 """
 
 import json

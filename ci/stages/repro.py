@@ -32,6 +32,7 @@ LOCK = "dvc.lock"
 NOISE = re.compile(
     r"^\s*$|^To (track|enable)|^\s+(git add|dvc config)|^Updating lock file|^Generating lock file"
     r"|^Use `dvc push`|^Unable to pull data|^Pulling data for|^WARNING: (Some of the cache|All log)"
+    r"|^WARNING: Process .* in RWLock-file"  # of a build that was killed: DVC goes on without it
     r"|^(name: .*, )?md5: [0-9a-f]+(\.dir)?$|^[IW]0000 |tf\.function retracing"
 )
 

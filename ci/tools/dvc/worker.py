@@ -31,6 +31,7 @@ def main(argument: str) -> int:
     from dvc.repo import Repo
 
     task = build(Task, json.loads(argument))
+    sys.argv[:] = ["slipway", "repro" if task.stages else "data pull", *task.targets]  # for locks
     try:
         repo = Repo(task.root)
         answer = _repro(repo, task) if task.stages else _data(repo, task)
