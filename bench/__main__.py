@@ -1,9 +1,9 @@
 """Measures what the README and `bench/README.md` claim, on the project as it stands.
 
-`python -m bench [delivery] [images] [process] [docker]`, all of them by default. The first needs a
-delivered project (`make deliver`), images and docker need an engine and a registry to start: what
-is missing is said, and the rest goes on. Each pair is run alternately, `ROUNDS` times; the median
-counts, since machines are noisy.
+`python -m bench [delivery] [plan] [images] [process] [docker]`, all of them by default. The first
+needs a delivered project (`make deliver`), images and docker need an engine and a registry to
+start: what is missing is said, and the rest goes on. Each pair is run alternately, `ROUNDS` times;
+the median counts, since machines are noisy.
 """
 
 import json
@@ -120,6 +120,13 @@ def delivery() -> Iterator[tuple[str, Figures]]:
             yield name, figures
 
 
+def plan() -> Iterator[tuple[str, Figures]]:
+    """The figures of plan and repro beside DVC itself."""
+    from . import plan
+
+    yield from plan.measure()
+
+
 def images() -> Iterator[tuple[str, Figures]]:
     """The figures of making and starting images."""
     from . import images, workplace
@@ -138,6 +145,7 @@ def deploys(engine: str) -> Iterator[tuple[str, Figures]]:
 
 SECTIONS: dict[str, Callable[[], Iterator[tuple[str, Figures]]]] = {
     "delivery": delivery,
+    "plan": plan,
     "images": images,
     "process": partial(deploys, "process"),
     "docker": partial(deploys, "docker"),
@@ -151,7 +159,7 @@ def lacking(section: str) -> str:
         return "" if there else "nothing is delivered here: make deliver"
     from . import workplace
 
-    return "" if section == "process" else workplace.lacking()
+    return "" if section in ("plan", "process") else workplace.lacking()
 
 
 def main(wanted: Sequence[str]) -> int:

@@ -22,6 +22,7 @@ class Project:
     ledger_remote: str  # empty: the local one in `home`
     change: str = ""  # the pull request that a CI server builds: it may read, and write nothing
     branch: str = ""  # the branch that a CI server builds
+    dvc_cache: str = ""  # the DVC cache that the checkouts of this host share; empty: see docs
     color: bool = False
     docker_host: str = LOCAL_DOCKER
     docker_config: Path = Path("~/.docker")  # where Docker keeps its credentials
@@ -82,6 +83,7 @@ def load(start: Path | None = None) -> Project:
         ledger_remote=os.environ.get("SLIPWAY_LEDGER", config.ledger.remote),
         change=os.environ.get("CHANGE_ID", ""),
         branch=os.environ.get("BRANCH_NAME", ""),
+        dvc_cache=os.environ.get("SLIPWAY_DVC_CACHE", config.data.cache),
         color=sys.stdout.isatty() and "NO_COLOR" not in os.environ,
         docker_host=os.environ.get("DOCKER_HOST") or LOCAL_DOCKER,
         docker_config=_docker_config(),

@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -44,13 +44,20 @@ class Record:
 class Plan(Record):
     """What will run and why."""
 
-    schema: str = "plan/1"
+    schema: str = "plan/2"
     inputs: dict[str, str]  # what decides this delivery, each with its digest
     stale: dict[str, str]  # DVC stage → why it runs
     reused: tuple[str, ...]
     train_on: Literal["none", "cpu", "gpu"]
     ledger: dict[str, str]  # environment → ledger commit of its last assignment, or ""
     delivered: dict[str, str] | None  # version, digest and url where all of it is live already
+    retrain: bool = False  # training was asked for, whatever stands
+    cause: str = ""  # why it was asked for
+    restored: dict[str, str] = field(default_factory=dict)  # DVC stage → where its outs come from
+    missing: dict[str, str] = field(default_factory=dict)  # path of data → why it cannot be had
+    remote: str = ""  # why the DVC remote could not be asked; empty: it answered, or had no need
+    minutes: float | None = None  # what all of it may take; null: no release tells
+    as_release: str = ""  # the release that took so long
 
 
 @dataclass(frozen=True, kw_only=True)

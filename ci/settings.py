@@ -44,6 +44,7 @@ class Data:
     pointer: str = "data.dvc"
     prepared: str = "prepared"
     remote: str = ""  # DVC remote; empty: one of this user, in slipway's home
+    cache: str = ""  # DVC cache that checkouts share; empty: builds of a CI server do, others not
     personal: tuple[str, ...] = ()  # columns whose values no finding shows
     columns: dict[str, str] = field(default_factory=dict)  # raw header → kind, see tools/tables.py
     source: Source | None = None
@@ -151,6 +152,7 @@ class Retention:
 
     releases: int = 5  # of each environment: the live one and those before it
     hours: float = 24.0  # what is younger stays: a delivery may be on its way with it
+    cache_days: float = 30.0  # in a shared DVC cache: what no commit names and nobody used so long
 
 
 @dataclass(frozen=True)
@@ -228,5 +230,6 @@ def _refuse_odd(config: Config) -> None:
         raise Mismatch("approval.identities", f"git's names of '{unknown[0]}' are not there")
     if config.retention.releases < 1:
         raise Mismatch("retention.releases", "not at least 1: the live one is among them")
-    if not config.retention.hours >= 0:
-        raise Mismatch("retention.hours", "below 0")
+    for key in ("hours", "cache_days"):
+        if not getattr(config.retention, key) >= 0:
+            raise Mismatch(f"retention.{key}", "below 0")

@@ -8,7 +8,8 @@ from pathlib import Path
 from ..config import Project
 from ..errors import ConfigError, EvidenceError, ToolError
 from ..records import Dataset, read_if_there, write, write_atomically
-from ..tools import dvc, folders, git, source
+from ..tools import dvc, folders, git, pipeline, source
+from ..tools.dvc import config
 from ..tools.locks import held
 from . import Done, say
 
@@ -24,7 +25,7 @@ def run(project: Project, _: argparse.Namespace) -> Done:
     """Makes the workspace hold the version, and records which one it is."""
     pointer = dvc.pointer(project.root / project.config.data.pointer)
     _refuse_other(project, pointer)
-    dvc.ensure_remote(project)
+    config.ensure(project)
     with held(project.scratch / "data.lock"):
         origin, files = _bring(project, pointer)
         record = _record(project, pointer, origin, files)
@@ -61,7 +62,15 @@ def altered(project: Project) -> str:
     found = folders.hash_files(folder)
     if folders.digest(found) == pointer.md5 or not (found or folder.is_file()):
         return ""
-    return _difference(project, pointer, found)
+    difference = _difference(project, pointer, found)
+    _heal(project, pointer, found)
+    return difference
+
+
+def _heal(project: Project, pointer: dvc.Pointer, found: Mapping[str, str]) -> bool:
+    """Forgets what was altered in the cache itself, through a link; whether anything was."""
+    expected = dvc.listing(project.root, pointer.md5) or {}
+    return dvc.heal(project.root, [md5 for n, md5 in expected.items() if found.get(n) != md5])
 
 
 def _difference(project: Project, pointer: dvc.Pointer, found: Mapping[str, str]) -> str:
@@ -80,10 +89,10 @@ def _bring(project: Project, pointer: dvc.Pointer) -> tuple[str, dict[str, str]]
         return "the workspace", found
     if found or (project.root / pointer.path).is_file():
         _refuse_edited(project, pointer, found)
-    reason = _pull(project, pointer)
-    if not reason:
-        return "DVC", _checked(project, pointer)
-    return _from_source(project, pointer, reason)
+    brought = _pull(project)
+    if brought.lost:
+        return _from_source(project, pointer, brought)
+    return "DVC", folders.hash_files(project.root / pointer.path)
 
 
 def _refuse_edited(project: Project, pointer: dvc.Pointer, found: Mapping[str, str]) -> None:
@@ -95,11 +104,14 @@ def _refuse_edited(project: Project, pointer: dvc.Pointer, found: Mapping[str, s
         return
     if found and _marker(project).exists() and dvc.in_cache(project.root, found):
         return
+    difference, name = _difference(project, pointer, found), project.config.data.pointer
+    away = f"dvc checkout --force {name}"
+    if _heal(project, pointer, found):  # DVC has it no more
+        away = f"rm -r {pointer.path}, then slipway data pull"
     raise EvidenceError(
-        _difference(project, pointer, found),
+        difference,
         str(project.root / pointer.path),
-        f"keep it as a new version: dvc add {pointer.path} · or drop it: "
-        f"dvc checkout --force {project.config.data.pointer}",
+        f"keep it as a new version: dvc add {pointer.path} · or drop it: {away}",
     )
 
 
@@ -108,40 +120,23 @@ def _marker(project: Project) -> Path:
     return project.scratch / "data.pulling"
 
 
-def _pull(project: Project, pointer: dvc.Pointer) -> str:
-    """Lets DVC bring the data; gives the reason where it cannot."""
-    write_atomically(_marker(project), pointer.md5.encode())
-    done = dvc.pull(project.root, project.config.data.pointer)
-    _marker(project).unlink()
-    return dvc.cause(done) if done.code else ""
+def _pull(project: Project) -> pipeline.Brought:
+    """Lets DVC bring the data; says what no place has."""
+    write_atomically(_marker(project), b"")
+    try:
+        return pipeline.bring_data(project)
+    finally:
+        _marker(project).unlink(missing_ok=True)
 
 
-def _checked(project: Project, pointer: dvc.Pointer) -> dict[str, str]:
-    """The files that DVC brought; what are not the right bytes is not kept, here or in the cache.
-
-    DVC believes what its remote sends.
-    """
-    folder = project.root / pointer.path
-    found = folders.hash_files(folder)
-    if folders.digest(found) == pointer.md5:
-        return found
-    expected = dvc.listing(project.root, pointer.md5) or {}
-    phrases = folders.difference(expected, found)
-    dvc.drop(project.root, [md5 for name, md5 in expected.items() if found.get(name) != md5])
-    shutil.rmtree(folder)
-    raise EvidenceError(
-        f"DVC brought other bytes: {'; '.join(phrases)}",
-        f"{project.config.data.pointer} names {pointer.md5}",
-        "pull again; if that says the same, the DVC remote holds altered objects: remove them "
-        "there, and 'dvc push' where the data is good",
-    )
-
-
-def _from_source(project: Project, pointer: dvc.Pointer, reason: str) -> tuple[str, dict[str, str]]:
-    pinned = project.config.data.source
+def _from_source(
+    project: Project, pointer: dvc.Pointer, brought: pipeline.Brought
+) -> tuple[str, dict[str, str]]:
+    pinned, reason = project.config.data.source, _reason(brought)
     if pinned is None:
-        raise ToolError(
-            f"DVC cannot bring the data: {reason}",
+        kind = ToolError if brought.silent else EvidenceError
+        raise kind(
+            f"the data of this commit cannot be had: {reason}",
             f"{project.config.data.pointer} names {pointer.md5}",
             "run 'dvc push' where the data is, or name a [data.source] in delivery.toml",
         )
@@ -159,6 +154,11 @@ def _from_source(project: Project, pointer: dvc.Pointer, reason: str) -> tuple[s
     _put(project, pointer, {name: files[name] for name in chosen})
     dvc.commit(project.root, project.config.data.pointer)
     return f"{pinned.package} {pinned.version}", chosen
+
+
+def _reason(brought: pipeline.Brought) -> str:
+    said = "; ".join(f"{path} {what}" for path, what in brought.lost.items())
+    return f"{said} ({brought.silent})" if brought.silent else said
 
 
 def _put(project: Project, pointer: dvc.Pointer, files: Mapping[str, bytes]) -> None:

@@ -18,7 +18,17 @@ from ..report import terminal, words
 from ..settings import Environment
 from ..tools import docker_host, ledger, made
 from ..tools.engines import Live, choice, engine_of
-from ..tools.prune import InRegistry, Piece, Survey, collect, engine, files, images, needs
+from ..tools.prune import (
+    InRegistry,
+    Piece,
+    Survey,
+    collect,
+    dvc_cache,
+    engine,
+    files,
+    images,
+    needs,
+)
 from ..tools.prune import scope as scoping
 from ..tools.prune.scope import Scope
 from ..tools.registry import local
@@ -63,8 +73,11 @@ def run(project: Project, args: argparse.Namespace) -> Done:
                 lease_s = everywhere.environment(name).lease_s
                 held.enter_context(engine_of(everywhere, name).lease(lease_s))
         opened = held.enter_context(_registry(project))
-        scope = Scope(project, books, _served(everywhere), opened)
+        free, busy = held.enter_context(dvc_cache.reserved(project, dry_run=args.dry_run))
+        scope = Scope(project, books, _served(everywhere), opened, tuple(free))
         answer = _tried(scope) if args.dry_run else _pruned(scope)
+    later = tuple(f"{cache} is left for another time: a build uses it now" for cache in busy)
+    answer = replace(answer, notes=answer.notes + later)
     _show(answer, as_json=args.json)
     said = "would remove" if args.dry_run else "removed"
     return Done(f"{said} {words.plural(len(answer.removed), 'thing')}")
@@ -119,6 +132,7 @@ def _survey(scope: Scope, histories: Sequence[ledger.History]) -> Survey:
     """What every place holds, asked before anything is removed anywhere."""
     project, known = scope.project, scoping.known(scope, histories)
     survey = files.survey(project.home, known)
+    survey += dvc_cache.survey(project, scope.caches, scope.books, histories)
     repositories = _repositories(project)
     addresses: set[str] = set()
     if scope.registry:

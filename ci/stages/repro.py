@@ -15,6 +15,7 @@ from ..records import (
     Candidate,
     Dataset,
     Evaluation,
+    Plan,
     digest_file,
     digest_tree,
     read_if_there,
@@ -22,6 +23,7 @@ from ..records import (
     write_atomically,
 )
 from ..tools import dvc, git, pipeline, store
+from ..tools.dvc import config
 from . import Done, data, say, warn
 
 LOCK = "dvc.lock"
@@ -30,6 +32,7 @@ LOCK = "dvc.lock"
 NOISE = re.compile(
     r"^\s*$|^To (track|enable)|^\s+(git add|dvc config)|^Updating lock file|^Generating lock file"
     r"|^Use `dvc push`|^Unable to pull data|^Pulling data for|^WARNING: (Some of the cache|All log)"
+    r"|^WARNING: Process .* in RWLock-file"  # of a build that was killed: DVC goes on without it
     r"|^(name: .*, )?md5: [0-9a-f]+(\.dir)?$|^[IW]0000 |tf\.function retracing"
 )
 
@@ -49,7 +52,10 @@ def run(project: Project, args: argparse.Namespace) -> Done:
         if target not in pipeline.DVC_STAGES:
             known = ", ".join(pipeline.DVC_STAGES)
             raise ConfigError(f"no DVC stage '{target}'", "slipway repro …", f"one of: {known}")
-    done = reproduce(project, targets, force=args.force)
+    standing = read_if_there(project.delivery, "plan", Plan)
+    asked = {"train"} if standing and standing.retrain else set()
+    forced = tuple(t for t in targets if args.force or t in asked)
+    done = reproduce(project, targets, forced=forced)
     if done.blocked_by:
         say(f"blocked by '{done.blocked_by}'")
         return Done("block", "", 3)
@@ -58,7 +64,7 @@ def run(project: Project, args: argparse.Namespace) -> Done:
 
 
 def reproduce(
-    project: Project, targets: tuple[str, ...], *, force: bool = False
+    project: Project, targets: tuple[str, ...], *, forced: tuple[str, ...] = ()
 ) -> pipeline.Reproduced:
     """`dvc repro` of some stages; records are written for what they left."""
     if difference := data.altered(project):
@@ -67,14 +73,14 @@ def reproduce(
             str(project.root / project.config.data.path),
             "run 'slipway data pull', which says what can be done",
         )
-    dvc.ensure_remote(project)
+    config.ensure(project)
     _adopt_lock(project)
     started = time.monotonic()
-    done = pipeline.reproduce(project.root, targets, force=force, line=_relay)
+    try:
+        done = pipeline.reproduce(project, targets, forced=forced, line=_relay)
+    finally:
+        _keep_lock(project)
     seconds = time.monotonic() - started
-    _keep_lock(project)
-    if done.ran and not project.change:
-        pipeline.push(project.root)
     if not done.blocked_by or "gate model" in done.blocked_by:
         reached = max(pipeline.DVC_STAGES.index(target) for target in targets)
         if reached >= pipeline.DVC_STAGES.index("train"):

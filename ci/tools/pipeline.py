@@ -2,12 +2,17 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..config import Project
 from ..errors import ConfigError, EvidenceError, ToolError
+from ..typed import build, plain
 from . import dvc
+from .dvc import config
+from .dvc.survey import Survey
+from .dvc.task import ANSWER, Answer, Task
 from .process import Finished
 
 DVC_STAGES = (
@@ -34,21 +39,125 @@ class Reproduced:
     blocked_by: str = ""  # the command of the gate that said no
 
 
+@dataclass(frozen=True)
+class Brought:
+    """How the data came into the workspace; `lost` says of each path what no place has of it."""
+
+    origin: str
+    lost: Mapping[str, str]
+    silent: str = ""  # why the remote was not asked to the end
+
+
+def survey(project: Project, forced: Mapping[str, str], patience_s: float) -> Survey:
+    """What each DVC stage would do and where its outs can be had; nothing is run or downloaded.
+
+    Args:
+        forced: DVC stage → why it runs whatever stands.
+        patience_s: how long the remote may take to answer.
+
+    Raises:
+        ConfigError: DVC cannot read the pipeline.
+    """
+    import logging
+
+    from dvc.exceptions import DvcException
+
+    for name in ("dvc", "dvc_data", "dvc_objects"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    from dvc.repo import Repo
+
+    from .dvc.survey import Surveyor
+    from .dvc.worker import places
+
+    root, shared = project.root, config.readable_cache(project)
+    try:
+        repo = Repo(str(root))
+        _, others = places(repo, str(shared or ""), patience_s)
+        return Surveyor(repo, others, project.config.data.pointer).look(DVC_STAGES, forced)
+    except DvcException as error:
+        said = str(error.__cause__ or error).splitlines()[0]
+        raise ConfigError(
+            f"DVC cannot read the pipeline: {said}",
+            str(root / "dvc.yaml"),
+            "mend dvc.yaml, dvc.lock or params.yaml",
+        ) from error
+
+
 def reproduce(
-    root: Path,
+    project: Project,
     targets: tuple[str, ...],
     *,
-    force: bool = False,
+    forced: tuple[str, ...] = (),
     line: Callable[[str], None],
 ) -> Reproduced:
-    """Brings DVC stages up to date: restores what the remote has, runs the rest.
+    """Brings DVC stages up to date: restores what can be had, runs the rest, pushes at once.
 
     Raises:
         ConfigError, EvidenceError, ToolError: what a DVC stage's command ended with (2, 5, else).
     """
-    forced = ["--force", "--single-item"] if force else []
-    done = dvc.call(root, "repro", "--pull", *forced, *targets, line=line)
-    return _judge(done, root)
+    task = _task(project, stages=_closure(project.root, targets), targets=targets, forced=forced)
+    done, answer = _work(project, task, line)
+    _raise(answer)
+    return _judge(done, project.root)
+
+
+def bring_data(project: Project) -> Brought:
+    """Puts the data that the `.dvc` file names into the workspace, from cache or remote.
+
+    Raises:
+        EvidenceError: a place holds other bytes under the name of an object.
+        ToolError: DVC fails.
+    """
+    done, answer = _work(project, _task(project), lambda _: None)
+    _raise(answer)
+    if answer is None:
+        raise ToolError(dvc.cause(done), str(project.root), "mend what it names")
+    return Brought(answer.origin, answer.lost, answer.what)
+
+
+def _task(project: Project, **more: tuple[str, ...]) -> Task:
+    shared = config.readable_cache(project)
+    return Task(
+        root=str(project.root),
+        pointer=project.config.data.pointer,
+        shared=str(shared or ""),
+        push=not project.change,
+        **more,
+    )
+
+
+def _closure(root: Path, targets: tuple[str, ...]) -> tuple[str, ...]:
+    """These DVC stages and all before them, in the order of the pipeline."""
+    needs, found, left = dvc.needs(root), set[str](), list(targets)
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            left += needs.get(name, ())
+    return tuple(name for name in DVC_STAGES if name in found)
+
+
+def _work(
+    project: Project, task: Task, line: Callable[[str], None]
+) -> tuple[Finished, Answer | None]:
+    """Lets the worker do a task; its answer is None where DVC failed."""
+
+    def relay(text: str) -> None:
+        if not text.startswith(ANSWER):
+            line(text)
+
+    words = (f"{__package__}.dvc.worker", json.dumps(plain(task)))
+    done = dvc.module(project.root, *words, line=relay)
+    answers = [text for text in done.out.splitlines() if text.startswith(ANSWER)]
+    found = build(Answer, json.loads(answers[-1].removeprefix(ANSWER))) if answers else None
+    return done, found
+
+
+def _raise(answer: Answer | None) -> None:
+    """Raises what the worker refused with."""
+    kinds = {kind.__name__: kind for kind in (ConfigError, EvidenceError, ToolError)}
+    if answer and answer.kind:
+        raise kinds[answer.kind](answer.what, answer.where, answer.todo)
 
 
 def _judge(done: Finished, root: Path) -> Reproduced:
@@ -74,59 +183,5 @@ def _cause(output: str) -> str:
     lines = [text.strip() for text in output.splitlines() if text.strip()]
     ours = [text.removeprefix("slipway: ") for text in lines if text.startswith("slipway: ")]
     dvc = [text.removeprefix("ERROR: ") for text in lines if text.startswith("ERROR: ")]
-    return (ours or dvc or lines or ["dvc repro failed"])[-1 if ours else 0]
-
-
-def stale(root: Path) -> dict[str, str]:
-    """DVC stage → why it is not up to date; empty where nothing would run.
-
-    A stage whose outs are only missing from the workspace is not named: it can be restored, or
-    `dvc repro` runs it. `champion` always runs and is named only for another reason.
-    """
-    done = dvc.call(root, "status", "--json")
-    try:
-        status = json.loads(done.out[done.out.index("{") :])
-    except ValueError as error:
-        raise ConfigError(
-            f"DVC cannot read the pipeline: {dvc.cause(done)}",
-            str(root / "dvc.yaml"),
-            "mend dvc.yaml or params.yaml",
-        ) from error
-    own = {name: _reason(status.get(name, [])) for name in DVC_STAGES}
-    needed = dvc.needs(root)
-    reasons: dict[str, str] = {}
-    for name in DVC_STAGES:  # in the order of the pipeline
-        before = [earlier for earlier in needed.get(name, ()) if earlier in reasons]
-        if own[name] or before:
-            reasons[name] = own[name] or f"after {', '.join(before)}"
-    return reasons
-
-
-def _reason(changes: list[object]) -> str:
-    reasons = []
-    for change in changes:
-        if isinstance(change, str):
-            reasons += [] if change == "always changed" else [change]
-        elif isinstance(change, dict):
-            for paths in change.values():
-                named = paths if isinstance(paths, dict) else {str(paths): "modified"}
-                reasons += [f"{path} {what}" for path, what in _flat(named) if what != "deleted"]
-    return "; ".join(reasons)
-
-
-def _flat(paths: dict[str, object]) -> list[tuple[str, str]]:
-    """`{path: state}` or, for parameters, `{file: {key: state}}` as pairs."""
-    pairs: list[tuple[str, str]] = []
-    for path, state in paths.items():
-        if isinstance(state, dict):
-            pairs += [(f"{path}:{key}", str(value)) for key, value in state.items()]
-        else:
-            pairs.append((path, str(state)))
-    return pairs
-
-
-def push(root: Path) -> None:
-    """Sends outs and run-cache to the remote at once, so that other builds restore them."""
-    done = dvc.call(root, "push", "--quiet", "--run-cache")
-    if done.code:
-        raise ToolError(f"dvc push failed: {dvc.cause(done)}", str(root), "check the DVC remote")
+    crashed = any(text.startswith("Traceback") for text in lines)
+    return (ours or dvc or lines or ["dvc repro failed"])[-1 if ours or crashed else 0]

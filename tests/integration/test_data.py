@@ -16,6 +16,9 @@ import pytest
 from slipway import config
 from slipway.records import digest_file
 from slipway.tools import dvc, environment, folders
+from slipway.tools.dvc.config import ensure
+from slipway.tools.dvc.survey import Step
+from slipway.tools.pipeline import survey
 from tests.datasets import LAST, change, data_project, put, real_months, small_months, state_of
 from tests.projects import ROOT, Checkout
 
@@ -125,26 +128,30 @@ def test_the_pinned_source_gives_a_version_without_the_last_month(tmp_path: Path
 
 
 def test_an_out_can_be_had_as_long_as_one_place_has_all_of_it(small: Checkout) -> None:
-    pipeline = "stages:\n  make:\n    cmd: mkdir out && echo 1 > out/a && echo 2 > out/b\n"
+    pipeline = "stages:\n  train:\n    cmd: mkdir out && echo 1 > out/a && echo 2 > out/b\n"
     (small.root / "dvc.yaml").write_text(pipeline + "    outs: [out]\n")
     loaded = config.load(small.root)
     project = replace(loaded, home=small.home / loaded.config.model.name)
-    assert not dvc.can_be_had(project, "out")  # never made
-    dvc.ensure_remote(project)
-    small.run("dvc", "repro", "-q", "make")
+
+    def seen() -> Step:
+        return survey(project, {}, 10.0).steps["train"]
+
+    ensure(project)
+    assert seen().reason == "never run"
+    small.run("dvc", "repro", "-q", "train")
     small.run("dvc", "push", "-q")
-    assert dvc.can_be_had(project, "out")
+    assert (seen().reason, seen().origin) == ("", "the workspace")
     shutil.rmtree(small.root / "out")
-    assert dvc.can_be_had(project, "out")  # from the cache
+    assert (seen().reason, seen().origin) == ("", "the cache")
     shutil.rmtree(small.root / ".dvc/cache")
-    assert dvc.can_be_had(project, "out")  # from the remote
+    assert (seen().reason, seen().origin) == ("", "the remote")
     remote = small.home / "next-basket/dvc-remote/files/md5"
     md5 = folders.hash_files(remote)
     (only,) = (name for name in md5 if (remote / name).read_bytes() == b"1\n")
     (remote / only).unlink()
-    assert not dvc.can_be_had(project, "out")  # a file of it is gone
+    assert seen().reason == "out lacks 1 of 3 objects: a"
     shutil.rmtree(remote)
-    assert not dvc.can_be_had(project, "out")
+    assert seen().reason == "out is neither here nor in the cache nor the remote"
 
 
 # What is refused, with what is there left as it is.
@@ -242,11 +249,13 @@ def test_a_version_that_neither_remote_nor_source_has_is_refused(small: Checkout
     assert not (small.root / "data").exists()
 
 
-def test_without_a_source_an_empty_remote_is_a_failed_tool(small: Checkout) -> None:
+def test_without_a_source_data_that_no_place_has_is_refused_by_name(small: Checkout) -> None:
     forget(small)
     shutil.rmtree(small.home)
     small.settings({"data/source": None})
-    assert "cannot bring the data" in small.slipway("data", "pull", code=4).err
+    said = small.slipway("data", "pull", code=5).err
+    assert "data is neither here nor in the cache nor the remote" in said
+    assert len(said.strip().splitlines()) == 3
 
 
 def test_altered_objects_in_the_remote_are_named_and_not_kept(small: Checkout) -> None:

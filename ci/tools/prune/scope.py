@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...config import Project
@@ -26,12 +27,14 @@ class Scope:
     Attributes:
         served: digest → which environment serves it.
         registry: where images are kept; none was ever used here: None.
+        caches: DVC caches that checkouts share, and that no build uses now.
     """
 
     project: Project
     books: tuple[ledger.Ledger, ...]
     served: Mapping[str, str]
     registry: "Registry | None" = None
+    caches: tuple[Path, ...] = ()
 
 
 def ledgers(project: Project) -> tuple[ledger.Ledger, ...]:

@@ -1,6 +1,5 @@
 """DVC: what its files say, and its commands with their lock waited for."""
 
-import configparser
 import json
 import re
 import sys
@@ -10,14 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..config import Project
-from ..errors import ConfigError, EvidenceError, ToolError
-from ..records import write_atomically
-from . import folders
-from .locks import held
-from .process import Finished, watch
+from ...errors import ConfigError, EvidenceError, ToolError
+from .. import folders
+from ..process import Finished, watch
+from .config import cache_of
 
-OURS = "slipway"  # the remote that slipway adds where a project names none
 BUSY = re.compile(r"Unable to acquire lock|is busy|waiting for it to finish", re.I)
 LOCK_WAIT_S = 900.0
 TRANSFER_S = 6 * 3600.0
@@ -78,7 +74,7 @@ def _yaml(path: Path) -> Any:
 
 def listing(root: Path, digest: str) -> dict[str, str] | None:
     """Relative path → md5 of a folder's version, if the cache holds that version whole."""
-    return _listing(_cache(root), digest)
+    return _listing(cache_of(root), digest)
 
 
 def _listing(store: Path, digest: str) -> dict[str, str] | None:
@@ -93,73 +89,23 @@ def _listing(store: Path, digest: str) -> dict[str, str] | None:
 
 def in_cache(root: Path, files: Mapping[str, str]) -> bool:
     """Whether the cache holds every one of these files (relative path → md5)."""
-    return all(_object(_cache(root), md5).is_file() for md5 in files.values())
+    return all(_object(cache_of(root), md5).is_file() for md5 in files.values())
 
 
-def drop(root: Path, md5s: Iterable[str]) -> None:
-    """Takes objects out of the cache that do not hold what they are named after."""
-    for md5 in md5s:
-        _object(_cache(root), md5).unlink(missing_ok=True)
+def heal(root: Path, md5s: Iterable[str]) -> bool:
+    """Drops objects of the cache whose bytes are not what they are named after; whether it had any.
 
-
-def _cache(root: Path) -> Path:
-    return root / ".dvc" / _settings(root).get("cache", {}).get("dir", "cache")
+    A file that was written through a hard link is such an object, and DVC would not notice.
+    """
+    paths = {_object(cache_of(root), md5): md5 for md5 in md5s}
+    bad = [p for p, md5 in paths.items() if p.is_file() and folders.md5(p) != md5]
+    for path in bad:
+        path.unlink(missing_ok=True)
+    return bool(bad)
 
 
 def _object(store: Path, md5: str) -> Path:
     return store / "files" / "md5" / md5[:2] / md5[2:]
-
-
-def _settings(root: Path) -> dict[str, dict[str, str]]:
-    """`.dvc/config` with `.dvc/config.local` over it."""
-    parser = configparser.RawConfigParser(strict=False)
-    try:
-        parser.read([root / ".dvc" / "config", root / ".dvc" / "config.local"], encoding="utf-8")
-    except (configparser.Error, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"malformed: {str(error).splitlines()[0]}", str(root / ".dvc/config"), "mend it"
-        ) from error
-    return {name: dict(parser[name]) for name in parser.sections()}
-
-
-def ensure_remote(project: Project) -> None:
-    """Makes sure that DVC has a remote: the configured one, the team's default, or one of ours.
-
-    What it adds stands in `.dvc/config.local`, which git ignores.
-    """
-    root, wanted = project.root, project.config.data.remote
-    if not (root / ".dvc").is_dir():
-        raise ConfigError("DVC does not know this project", str(root), "run 'dvc init'")
-    if _has_remote(project):
-        return
-    with held(project.scratch / "dvc-remote.lock"):
-        if _has_remote(project):
-            return
-        local = root / ".dvc" / "config.local"
-        if f"'remote \"{wanted}\"'" in _settings(root):
-            _must(root, "remote", "default", "--local", wanted)
-        elif not local.exists():
-            text = (
-                f"[core]\n    remote = {OURS}\n['remote \"{OURS}\"']\n    url = {_url(project)}\n"
-            )
-            write_atomically(local, text.encode())
-        else:
-            _must(root, "remote", "add", "--local", "--force", "--default", OURS, _url(project))
-
-
-def _has_remote(project: Project) -> bool:
-    settings, wanted = _settings(project.root), project.config.data.remote
-    default = settings.get("core", {}).get("remote", "")
-    if default == OURS and wanted != OURS:
-        return settings.get(f"'remote \"{OURS}\"'", {}).get("url") == _url(project)
-    return default == wanted if wanted else bool(default)
-
-
-def _url(project: Project) -> str:
-    wanted = project.config.data.remote
-    if "://" in wanted:
-        return wanted
-    return str(project.root / wanted if wanted else project.home / "dvc-remote")
 
 
 def call(
@@ -172,9 +118,19 @@ def call(
 
     Its output is in `out`, and goes to `line` as it is written; it ends when this process does.
     """
+    return module(root, "dvc", *words, timeout_s=timeout_s, line=line)
+
+
+def module(
+    root: Path,
+    *words: str,
+    timeout_s: float = TRANSFER_S,
+    line: Callable[[str], None] | None = None,
+) -> Finished:
+    """Runs `python -m WORDS…`, something of DVC's, as `call` does."""
     until = time.monotonic() + LOCK_WAIT_S
     for wait_s in _waits():
-        command = [sys.executable, "-m", "dvc", *words]
+        command = [sys.executable, "-m", *words]
         done = watch(command, cwd=root, timeout_s=timeout_s, line=line or _unheard)
         if not (done.code and BUSY.search(done.out)) or time.monotonic() > until:
             break
@@ -207,14 +163,6 @@ def _must(root: Path, *words: str) -> Finished:
     return done
 
 
-def pull(root: Path, target: str) -> Finished:
-    """Gets what a `.dvc` file names from cache or remote; its exit code is the caller's to judge.
-
-    DVC itself refuses to overwrite a file whose bytes stand nowhere else.
-    """
-    return call(root, "pull", "--quiet", target)
-
-
 def commit(root: Path, target: str) -> None:
     """Keeps in the cache what a `.dvc` file names and the workspace holds.
 
@@ -222,26 +170,6 @@ def commit(root: Path, target: str) -> None:
         ToolError: the cache cannot be written, or the workspace holds something else.
     """
     _must(root, "commit", "--quiet", target)
-
-
-def can_be_had(project: Project, out: str) -> bool:
-    """Whether the version of an out that `dvc.lock` names is in workspace, cache or remote."""
-    root = project.root
-    digest = _locked(root / "dvc.lock", out)
-    if digest is None:
-        return False
-    here = folders.digest(folders.hash_files(root / out)) == digest
-    if here or listing(root, digest) is not None:
-        return True
-    ensure_remote(project)
-    settings = _settings(root)
-    remote = settings.get("core", {}).get("remote", "")
-    url = settings.get(f"'remote \"{remote}\"'", {}).get("url", "")
-    if "://" not in url:  # a folder: looked at, since DVC asks for its listing alone
-        return _listing(root / ".dvc" / url, digest) is not None
-    done = call(root, "status", "--cloud", out)  # deleted: only the remote has it; missing: none
-    said = done.out.lower()
-    return not done.code and "deleted:" in said and "missing" not in said
 
 
 def needs(root: Path) -> dict[str, list[str]]:
@@ -268,17 +196,3 @@ def needs(root: Path) -> dict[str, list[str]]:
 
 def _reads(deps: list[str], outs: list[str]) -> bool:
     return any(dep == out or dep.startswith(f"{out}/") for dep in deps for out in outs)
-
-
-def _locked(lock: Path, out: str) -> str | None:
-    """The digest that an out has in `dvc.lock`."""
-    try:
-        for stage in _yaml(lock)["stages"].values():
-            for entry in stage.get("outs", ()):
-                if entry["path"] == out:
-                    return f"md5:{entry['md5']}"
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise EvidenceError("dvc.lock is malformed", str(lock), "restore it from git") from error
-    return None

@@ -1,0 +1,49 @@
+"""What `dvc.lock` and a `.dvc` file name: outs, and the run records that say the same."""
+
+import functools
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from .places import runs_of
+
+
+def outs(root: Path, pointer: str, stages: Iterable[str]) -> list[tuple[str, str]]:
+    """Path and md5 of the data and of what these DVC stages left, the data first."""
+    named = [*_load(root / pointer).get("outs", ())]
+    for entry in _entries(root, stages):
+        named += entry.get("outs", ())
+    return [(str(out["path"]), str(out["md5"])) for out in named if "md5" in out]
+
+
+def records(root: Path, stages: Iterable[str]) -> list[str]:
+    """The paths of the run records of what these DVC stages left.
+
+    Source: dvc 3.67, `dvc/stage/cache.py`: a record is named by the hash of its stage's entry.
+    """
+    from dvc.stage.cache import _get_cache_hash
+
+    found = []
+    for entry in _entries(root, stages):
+        value = _get_cache_hash(dict(entry))
+        found.append(f"{runs_of(_get_cache_hash(dict(entry), key=True))}/{value}")
+    return found
+
+
+def _entries(root: Path, stages: Iterable[str]) -> list[dict[str, Any]]:
+    known = _load(root / "dvc.lock").get("stages", {})
+    return [known[name] for name in stages if name in known]
+
+
+def _load(path: Path) -> dict[str, Any]:
+    """A file that DVC has read or written in this process: well-formed, if it is there."""
+    return _parsed(path.read_bytes()) if path.exists() else {}
+
+
+@functools.lru_cache(maxsize=8)
+def _parsed(content: bytes) -> dict[str, Any]:
+    """YAML as a mapping, which nobody changes; read once, since reading it takes 40 ms."""
+    from ruamel.yaml import YAML
+
+    found: dict[str, Any] | None = YAML(typ="safe").load(content)
+    return found or {}

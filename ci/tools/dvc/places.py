@@ -1,0 +1,245 @@
+"""Where DVC's objects are: a cache or a remote, each with the same few questions.
+
+An object is named by the md5 of its bytes; a folder's listing is one too, with `.dir` behind it.
+A run record says which outs a command once made of which dependencies.
+"""
+
+import json
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from ...errors import EvidenceError
+from .. import folders
+
+T = TypeVar("T")
+Opened = tuple[Any, str]  # DVC's file system, and the path in it
+
+
+class Place(Protocol):
+    """A cache or a remote."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+
+    def has(self, md5s: Iterable[str]) -> set[str]:
+        """Those of some objects that are there."""
+
+    def read(self, path: str) -> bytes | None:
+        """A small file of it."""
+
+    def records(self, key: str) -> list[str]:
+        """The paths of the run records of a key, the newest first."""
+
+    def get(self, md5: str, into: Path) -> None:
+        """Copies an object into a file."""
+
+    def put(self, source: Path, path: str) -> None:
+        """Copies a file to a path: whole or not at all."""
+
+
+def path_of(md5: str) -> str:
+    """Where a place keeps an object."""
+    return f"files/md5/{md5[:2]}/{md5[2:]}"
+
+
+def runs_of(key: str) -> str:
+    """Where a place keeps the run records of a key."""
+    return f"runs/{key[:2]}/{key}"
+
+
+def entries(listing: bytes | None) -> dict[str, str] | None:
+    """Relative path → md5, as a folder's listing says; None where it is none."""
+    try:
+        found = json.loads(listing or b"")
+        return {str(entry["relpath"]): str(entry["md5"]) for entry in found}
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def whole(path: Path, md5: str) -> bool:
+    """Whether a file's bytes are what it is named after."""
+    return path.is_file() and folders.md5(path) == md5.removesuffix(".dir")
+
+
+class Folder:
+    """A place that is a folder: a cache, or a remote on a disk."""
+
+    def __init__(self, name: str, path: Path) -> None:
+        self.name, self.path = name, path
+
+    def has(self, md5s: Iterable[str]) -> set[str]:
+        """Those of some objects that are there."""
+        return {md5 for md5 in md5s if (self.path / path_of(md5)).is_file()}
+
+    def read(self, path: str) -> bytes | None:
+        """A small file of it."""
+        try:
+            return (self.path / path).read_bytes()
+        except OSError:
+            return None
+
+    def records(self, key: str) -> list[str]:
+        """The paths of the run records of a key, the newest first."""
+        found = [path for path in (self.path / runs_of(key)).glob("*") if len(path.name) == 64]
+        found.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        return [f"{runs_of(key)}/{path.name}" for path in found]
+
+    def get(self, md5: str, into: Path) -> None:
+        """Copies an object into a file."""
+        shutil.copyfile(self.path / path_of(md5), into)
+
+    def put(self, source: Path, path: str) -> None:
+        """Copies a file to a path: whole or not at all."""
+        target = self.path / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{target.name}.{os.getpid()}")
+        try:
+            shutil.copyfile(source, partial)
+            partial.chmod(0o444)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def keep(self, md5: str, place: Place, name: str) -> None:
+        """Takes an object from another place, if its bytes are what it is named after.
+
+        Args:
+            name: what people call it.
+
+        Raises:
+            EvidenceError: the other place has other bytes under this name.
+        """
+        target = self.path / path_of(md5)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{target.name}.{os.getpid()}.{threading.get_ident()}")
+        try:
+            place.get(md5, partial)
+            if not whole(partial, md5):
+                raise EvidenceError(
+                    f"{name} has other bytes in {place.name} than its name {md5} says",
+                    path_of(md5),
+                    "remove it there, and 'dvc push' where the right one is",
+                )
+            partial.chmod(0o444)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def drop(self, md5: str) -> None:
+        """Forgets an object."""
+        (self.path / path_of(md5)).unlink(missing_ok=True)
+
+
+class Cloud:
+    """A place that is reached over a network, through DVC's own file systems.
+
+    Attributes:
+        silent: why it is not asked any more; empty while it answers.
+    """
+
+    ATOMIC = ("s3", "gs", "azure", "oss", "http", "https")  # a put arrives whole or not at all
+
+    def __init__(self, name: str, opened: Callable[[], Opened], patience_s: float) -> None:
+        self.name, self.silent = name, ""
+        self._open, self._opened = opened, list[Opened]()
+        self._patience_s, self._until = patience_s, 0.0
+
+    def has(self, md5s: Iterable[str]) -> set[str]:
+        """Those of some objects that are there."""
+        wanted = sorted(md5s)
+
+        def ask(fs: Any, root: str) -> set[str]:
+            there = fs.exists([fs.join(root, path_of(md5)) for md5 in wanted])
+            return {md5 for md5, is_there in zip(wanted, there, strict=True) if is_there}
+
+        return self._ask(ask, set()) if wanted else set()
+
+    def read(self, path: str) -> bytes | None:
+        """A small file of it."""
+
+        def ask(fs: Any, root: str) -> bytes | None:
+            try:
+                return bytes(fs.cat_file(fs.join(root, path)))
+            except FileNotFoundError:
+                return None
+
+        return self._ask(ask, None)
+
+    def records(self, key: str) -> list[str]:
+        """The paths of the run records of a key, the newest first where the remote tells."""
+
+        def ask(fs: Any, root: str) -> list[str]:
+            try:
+                found = fs.ls(fs.join(root, runs_of(key)), detail=True)
+            except FileNotFoundError:
+                return []
+            found = [entry for entry in found if entry.get("type") != "directory"]
+            found.sort(key=lambda entry: str(entry.get("LastModified", "")), reverse=True)
+            return [f"{runs_of(key)}/{fs.name(entry['name'])}" for entry in found]
+
+        return self._ask(ask, [])
+
+    def get(self, md5: str, into: Path) -> None:
+        """Copies an object into a file."""
+        fs, root = self._there()
+        fs.get_file(fs.join(root, path_of(md5)), str(into))
+
+    def put(self, source: Path, path: str) -> None:
+        """Copies a file to a path: whole or not at all."""
+        fs, root = self._there()
+        target = fs.join(root, path)
+        if fs.protocol in self.ATOMIC:
+            fs.put_file(str(source), target)
+            return
+        partial = f"{target}.{os.getpid()}"
+        fs.makedirs(fs.parent(target), exist_ok=True)
+        fs.put_file(str(source), partial)
+        fs.mv(partial, target)
+
+    def _there(self) -> Opened:
+        if not self._opened:
+            self._opened.append(self._open())
+        return self._opened[0]
+
+    def _ask(self, question: Callable[[Any, str], T], nothing: T) -> T:
+        """An answer within what is left of our patience; `nothing` where there is none."""
+        if self.silent:
+            return nothing
+        self._until = self._until or time.monotonic() + self._patience_s
+        answers, errors = list[T](), list[Exception]()
+
+        def answer() -> None:
+            try:
+                answers.append(question(*self._there()))
+            except Exception as error:
+                errors.append(error)
+
+        asked = threading.Thread(target=answer, daemon=True)  # ends with us, whatever it waits for
+        asked.start()
+        asked.join(max(0.0, self._until - time.monotonic()))
+        if answers:
+            return answers[0]
+        said = " ".join(str(errors[0]).split())[:200] if errors else ""
+        late = f"did not answer within {self._patience_s:g} s"
+        self.silent = f"{self.name} {f'cannot be read: {said}' if errors else late}"
+        return nothing
+
+
+def remote_of(repo: Any, settings: Mapping[str, Mapping[str, str]], patience_s: float) -> Place:
+    """The default remote of a DVC project."""
+    name = settings.get("core", {}).get("remote", "")
+    url = settings.get(f"'remote \"{name}\"'", {}).get("url", "")
+    if url and "://" not in url:
+        return Folder("the remote", Path(repo.root_dir) / ".dvc" / url)
+
+    def opened() -> Opened:
+        remote = repo.cloud.get_remote()
+        return remote.fs, remote.path
+
+    return Cloud("the remote", opened, patience_s)

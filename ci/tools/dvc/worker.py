@@ -1,0 +1,247 @@
+"""DVC's work for one command, in one process: brings what is needed, runs, checks, pushes.
+
+`python -m slipway.tools.dvc.worker TASK` is started by `ci/tools/pipeline.py`, since importing DVC
+takes longer than most of what it then does, and since what runs here must end with its starter.
+What DVC says goes to standard output; the last line is the answer, behind `ANSWER`.
+"""
+
+import contextlib
+import json
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...errors import EvidenceError, SlipwayError, ToolError
+from ...records import write_atomically
+from ...typed import build, plain
+from . import config, locked, usage
+from .places import Folder, Place, entries, path_of, remote_of
+from .survey import Step, Survey, Surveyor, cache_place
+from .task import ANSWER, Answer, Task
+from .transfer import bring, push
+
+LOOK_S = 60.0  # patience with a remote, before anything is transferred
+
+
+def main(argument: str) -> int:
+    """Does one task and prints its answer; 0, DVC's own 255, or 1 where slipway refuses."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    task = build(Task, json.loads(argument))
+    sys.argv[:] = ["slipway", "repro" if task.stages else "data pull", *task.targets]  # for locks
+    try:
+        repo = Repo(task.root)
+        answer = _repro(repo, task) if task.stages else _data(repo, task)
+    except SlipwayError as error:
+        kind = type(error).__name__
+        answer = Answer(kind, error.what, error.where, error.todo)
+    except DvcException as error:
+        print(f"ERROR: {': '.join(_chain(error))}", flush=True)
+        return 255
+    print(ANSWER + json.dumps(plain(answer)), flush=True)
+    return 1 if answer.kind else 0
+
+
+def _chain(error: BaseException | None) -> Iterator[str]:
+    while error:
+        yield str(error)
+        error = error.__cause__
+
+
+def places(repo: Any, shared: str, patience_s: float) -> tuple[Folder, list[Place]]:
+    """The cache that DVC writes, and all places, the nearest first."""
+    root = Path(repo.root_dir)
+    cache = cache_place(root)
+    more = [Folder("the shared cache", Path(shared))] if shared else []
+    return cache, [cache, *more, remote_of(repo, config.read(root), patience_s)]
+
+
+def _data(repo: Any, task: Task) -> Answer:
+    """Brings the data into the workspace; says what no place has."""
+    from dvc.repo import lock_repo
+
+    cache, others = places(repo, task.shared, LOOK_S)
+    with _used(cache, task), lock_repo(repo):
+        surveyor = Surveyor(repo, others, task.pointer)
+        data = surveyor.look((), {}).data
+        if data.lost:
+            silent = next(filter(None, (getattr(p, "silent", "") for p in others)), "")
+            return Answer(what=silent, lost=dict(data.lost))
+        bring(cache, others, data.outs)
+        _check_out(surveyor.stages[task.pointer])
+    return Answer(origin=data.origin)
+
+
+def _repro(repo: Any, task: Task) -> Answer:
+    """Restores what can be had, runs the rest, checks that nothing was damaged, pushes."""
+    from dvc.repo import lock_repo
+
+    cache, others = places(repo, task.shared, LOOK_S)
+    lock = Path(task.root) / "dvc.lock"
+    with _used(cache, task), lock_repo(repo):
+        _heal(repo, cache, task)
+        surveyor = Surveyor(repo, others, task.pointer)
+        seen = surveyor.look(task.stages, dict.fromkeys(task.forced, "asked for"))
+        _refuse(seen, Path(task.root))
+        _restore(surveyor, seen, cache, others, task)
+        before = lock.read_bytes() if lock.exists() else None
+        failure: Exception | None = None
+        try:
+            _run(repo, task, [name for name, step in seen.steps.items() if step.lost])
+        except Exception as error:  # told after what ran is pushed
+            failure = error
+        if damaged := _heal(repo, cache, task):
+            _put_back(lock, before)
+            raise _damage(damaged, task)
+        if task.push:
+            push(cache, others[-1], task)
+    if failure:
+        raise failure
+    return Answer(origin="run")
+
+
+@contextlib.contextmanager
+def _used(cache: Folder, task: Task) -> Iterator[None]:
+    """Keeps a shared cache from being pruned meanwhile, and notes what was used of it."""
+    if cache.path.is_relative_to(Path(task.root) / ".dvc"):
+        yield
+        return
+    with usage.together(cache.path):
+        yield
+        outs = {md5 for _, md5 in locked.outs(Path(task.root), task.pointer, task.stages)}
+        folders = [entries(cache.read(path_of(md5))) for md5 in outs if md5.endswith(".dir")]
+        usage.note(cache.path, outs.union(*(found.values() for found in folders if found)))
+
+
+def _put_back(lock: Path, content: bytes | None) -> None:
+    if content is None:
+        lock.unlink(missing_ok=True)
+    else:
+        write_atomically(lock, content)
+
+
+def _run(repo: Any, task: Task, lost: Sequence[str]) -> None:
+    """Runs what has to run, in the order of the pipeline.
+
+    Data that nothing needs to read may be absent; DVC then passes over whatever is absent. So
+    each stage whose outs are `lost` is run by itself before, and everything looked for at the end.
+    """
+    for name in lost:
+        if name not in task.forced:
+            repo.reproduce(targets=[name], single_item=True)
+    absent = any(not out.exists for s in repo.index.stages if not s.cmd for out in s.outs)
+    if task.forced:
+        before = task.stages[: min(map(task.stages.index, task.forced))]
+        if before:
+            repo.reproduce(targets=list(before), allow_missing=absent)
+        for name in task.forced:
+            repo.reproduce(targets=[name], force=True, single_item=True)
+    targets = [name for name in task.targets if name not in task.forced]
+    if targets:
+        repo.reproduce(targets=targets, allow_missing=absent)
+    for stage in repo.index.stages:
+        for out in stage.outs if getattr(stage, "name", "") in task.stages else ():
+            if not out.exists:
+                what = f"'{stage.name}' left no {out.def_path}"
+                raise ToolError(what, task.root, "run the same command again")
+
+
+def _refuse(seen: Survey, root: Path) -> None:
+    """Says no where what is needed cannot be had, or nobody can tell."""
+    lost = {**(seen.data.lost if seen.needs_data else {})}
+    if seen.silent and (lost or any(step.lost for step in seen.steps.values())):
+        raise ToolError(
+            seen.silent, str(root / ".dvc/config"), "check its address, credentials and the network"
+        )
+    if lost:
+        said = "; ".join(f"{path} {what}" for path, what in lost.items())
+        raise EvidenceError(
+            f"the data of this commit cannot be had: {said}",
+            f"{seen.data.name} names {', '.join(seen.data.outs.values())}",
+            "run 'slipway data pull', or 'dvc push' where the data is",
+        )
+
+
+def _restore(
+    surveyor: Surveyor, seen: Survey, cache: Folder, others: Sequence[Place], task: Task
+) -> None:
+    """Brings what the stages leave that do not run, and the data where one reads it."""
+    if seen.needs_data and seen.data.origin != "the workspace":
+        bring(cache, others, seen.data.outs)
+        _check_out(surveyor.stages[task.pointer])
+    for step in seen.steps.values():
+        stage = surveyor.stages[step.name]
+        if step.reason or stage.always_changed:
+            continue
+        if step.origin != "the workspace":
+            bring(cache, others, step.outs)
+        if step.record:
+            _keep_record(cache, others, step)
+        elif step.origin != "the workspace":
+            print(f"Stage '{step.name}' is cached - from {step.origin}", flush=True)
+            _check_out(stage)
+        elif any(out.changed_cache() for out in stage.outs):
+            for out in stage.outs:  # here, and not in the cache: it would be made again
+                out.commit()
+
+
+def _keep_record(cache: Folder, others: Sequence[Place], step: Step) -> None:
+    """Puts a run record where DVC looks for it, as the newest of its key."""
+    content = next(filter(None, (place.read(step.record) for place in others)))
+    write_atomically(cache.path / step.record, content)
+
+
+def _check_out(stage: Any) -> None:
+    """Puts a stage's outs into the workspace, as `dvc.lock` or the data's file names them."""
+    for out in stage.outs:
+        out.obj = None
+        out.checkout(force=True)
+
+
+def _heal(repo: Any, cache: Folder, task: Task) -> dict[str, str]:
+    """Drops every object of these stages whose bytes are not its name; path → md5 of those.
+
+    DVC takes a read-only object for a good one, and root writes through that. Its own table of
+    hashes makes this cheap: only what has changed since is read.
+    """
+    from dvc.fs import LocalFileSystem
+    from dvc_data.hashfile.hash import hash_file
+
+    fs, damaged = LocalFileSystem(), dict[str, str]()
+
+    def check(path: str, md5: str) -> None:
+        place = cache.path / path_of(md5)
+        if not place.is_file():
+            return
+        _, found = hash_file(str(place), fs, "md5", state=repo.state)
+        if str(found.value).removesuffix(".dir") != md5.removesuffix(".dir"):
+            cache.drop(md5)
+            damaged[path] = md5
+
+    for path, md5 in locked.outs(Path(task.root), task.pointer, task.stages):
+        check(path, md5)
+        files = entries(cache.read(path_of(md5))) if md5.endswith(".dir") else None
+        for name, own in (files or {}).items():
+            check(f"{path}/{name}", own)
+    for path, md5 in damaged.items():
+        print(f"WARNING: {path} was changed inside the cache; dropped {md5} there", flush=True)
+    return damaged
+
+
+def _damage(damaged: Mapping[str, str], task: Task) -> EvidenceError:
+    """For what a stage's command wrote into, that it should only have read."""
+    for path in damaged:
+        target = Path(task.root) / path
+        shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
+    return EvidenceError(
+        f"a DVC stage wrote into {', '.join(sorted(damaged))}, which is not its own to write",
+        task.root,
+        "let it write a new file and rename it; then run the same command again",
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1]))

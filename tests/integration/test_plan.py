@@ -1,0 +1,236 @@
+"""`slipway plan` in fresh shallow clones: what is stale and why, what can be restored."""
+
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from slipway import config
+from slipway.records import Plan, canonical, parse
+from slipway.tools import folders, ledger
+from slipway.tools.ledger import Event
+from tests import pipelines
+from tests.pipelines import branch_with, change, contents, fresh, remote_of
+from tests.projects import Checkout
+
+MADE = ("gate-data", "prepare", "gate-prepared", "train", "evaluate", "gate-model")
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A pipeline that has run once, its lock committed, its outs in the remote."""
+    return pipelines.delivered_once(tmp_path_factory.mktemp("template") / "one")
+
+
+@pytest.fixture
+def done(template: Checkout, tmp_path: Path) -> Checkout:
+    """A copy of it that the test may change."""
+    return pipelines.copied(template, tmp_path / "copy")
+
+
+def planned(clone: Checkout, *words: str) -> Plan:
+    """What a plan says, its record read back."""
+    clone.slipway("plan", *words)
+    return parse((clone.root / "delivery/plan.json").read_bytes(), Plan, "plan.json")
+
+
+def test_a_fresh_shallow_clone_restores_everything_and_downloads_nothing(
+    done: Checkout, tmp_path: Path
+) -> None:
+    clone, before = fresh(done, tmp_path / "ci"), contents(remote_of(done))
+    plan = planned(clone)
+    assert (plan.stale, plan.train_on) == ({}, "none")
+    assert plan.restored == dict.fromkeys(MADE, "the remote")
+    assert not (clone.root / ".dvc/cache/files").exists()
+    assert not any((clone.root / name).exists() for name in ("data", "models", "prepared"))
+    assert contents(remote_of(done)) == before
+
+
+def test_with_nothing_in_any_remote_a_fresh_clone_trains(done: Checkout, tmp_path: Path) -> None:
+    clone = fresh(done, tmp_path / "ci")
+    shutil.rmtree(remote_of(done))
+    plan = planned(clone)
+    assert plan.train_on == "cpu"
+    assert plan.stale["train"] == "models/candidate is neither here nor in the cache nor the remote"
+    assert list(plan.missing) == ["data"]
+
+
+CHANGES = {  # file, text, other text → the first stage that it makes stale, and what is said
+    "parameter": ("params.yaml", "epochs: 3", "epochs: 4", "train", "params.yaml:train.epochs"),
+    "code": ("ml/train.py", "* 5000", "* 5001", "train", "ml/train.py modified"),
+    "command": ("dvc.yaml", "ml/train.py\n", "-B ml/train.py\n", "train", "command changed"),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_change_is_named_and_only_what_depends_on_it_runs(
+    done: Checkout, tmp_path: Path, what: str
+) -> None:
+    path, old, new, stage, said = CHANGES[what]
+    branch_with(done, what, path, old, new)
+    plan = planned(fresh(done, tmp_path / "ci", what))
+    assert said in plan.stale[stage]
+    assert set(plan.stale) == {"train", "champion", "evaluate", "gate-model"}
+    assert plan.stale["evaluate"] == "after train, champion"
+    assert plan.train_on == "cpu"
+    assert plan.restored == dict.fromkeys(("gate-data", "prepare", "gate-prepared"), "the remote")
+
+
+def test_other_data_makes_everything_stale_that_reads_it(done: Checkout) -> None:
+    (done.root / "data" / "2001-03.csv").write_bytes(b"3,new\n")
+    done.run("dvc", "add", "-q", "data")
+    plan = planned(done)
+    assert plan.stale["gate-data"] == plan.stale["prepare"] == "data modified"
+    assert plan.stale["train"] == "after prepare, gate-prepared"
+
+
+def test_what_another_branch_trained_is_restored_and_not_trained_again(
+    done: Checkout, tmp_path: Path
+) -> None:
+    for name in ("first", "second"):
+        branch_with(done, name, "params.yaml", "epochs: 3", "epochs: 4")
+    first = fresh(done, tmp_path / "first", "first")
+    first.slipway("repro")
+    second = fresh(done, tmp_path / "second", "second")
+    plan = planned(second)
+    assert (plan.stale, plan.train_on) == ({}, "none")
+    assert plan.restored["train"] == "the remote (made by another run)"
+    assert second.slipway("repro").out == "ran: champion\n"
+    assert contents(second.root / "models") == contents(first.root / "models")
+    assert (second.root / "dvc.lock").read_bytes() == (first.root / "dvc.lock").read_bytes()
+    assert second.record("candidate")["source"] == "restored"
+    assert not (second.root / "data").exists()  # nothing that runs reads it
+
+
+def test_half_a_remote_is_seen_made_again_and_sent_again(done: Checkout, tmp_path: Path) -> None:
+    whole = contents(remote_of(done))
+    pipelines.object_of(done, remote_of(done), "models/candidate/weights.bin").unlink()
+    pipelines.object_of(done, remote_of(done), "data/2001-01.csv").unlink()
+    clone = fresh(done, tmp_path / "ci")
+    plan = planned(clone)
+    assert plan.stale == {"train": "models/candidate lacks 1 of 3 objects: weights.bin"}
+    assert plan.missing == {"data": "lacks 1 of 3 objects: 2001-01.csv"}
+    assert "ran: train" in clone.slipway("repro").out
+    refused = clone.slipway("data", "pull", code=5).err
+    assert "data lacks 1 of 3 objects: 2001-01.csv" in refused
+    assert len(refused.strip().splitlines()) == 3
+    done.slipway("repro")  # here the data is
+    assert contents(remote_of(done)) == whole
+
+
+def test_a_commit_whose_data_is_nowhere_is_refused_by_name(done: Checkout, tmp_path: Path) -> None:
+    branch_with(done, "code", "ml/step.py", 'm"', 'n"')
+    shutil.rmtree(remote_of(done))
+    clone = fresh(done, tmp_path / "ci", "code")
+    said = clone.slipway("plan").out
+    assert "missing   data (md5:" in said
+    for words in (("repro",), ("data", "pull")):
+        refused = clone.slipway(*words, code=5).err.strip().splitlines()
+        assert len(refused) == 3
+        assert "data of this commit cannot be had" in refused[0]
+        assert "data.dvc names" in refused[1]
+    assert not (clone.root / "models").exists()
+
+
+def test_a_remote_that_does_not_answer_leaves_a_plan_and_no_model(
+    done: Checkout, tmp_path: Path
+) -> None:
+    nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"}
+    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    clone = fresh(done, tmp_path / "ci", **nowhere, **keys)
+    clone.settings({"data/remote": "s3://bucket/place"})
+    started = time.monotonic()
+    plan = planned(clone)
+    assert time.monotonic() - started < 20
+    assert plan.remote.startswith("the remote ")
+    assert plan.train_on == "cpu"
+    assert plan.stale["train"] == "models/candidate is not here, and the remote does not answer"
+    refused = clone.slipway("repro", code=4).err
+    assert "the remote" in refused
+    assert not (clone.root / "models").exists()
+
+
+# How long it may take.
+
+
+def released(checkout: Checkout, version: str, *, trained_s: float | None) -> None:
+    """A release in the ledger whose tests took 30 s, and whose training took so long, if any."""
+    loaded = config.load(checkout.root)
+    book = ledger.open_ledger(replace(loaded, home=checkout.home / loaded.config.model.name))
+    source, seconds = ("trained", trained_s) if trained_s is not None else ("restored", 0.0)
+    records = {
+        "candidate.json": canonical(
+            {"source": source, "seconds": seconds, "schema": "candidate/1"}
+        ),
+        "tests-unit.json": canonical({"schema": "verdict/1", "seconds": 30.0}),
+        "broken.json": b"{",
+    }
+    event = Event(kind="release", name=book.name, environment="production", version=version)
+    ledger.append(book, lambda _: ledger.Draft(event, records))
+
+
+def test_the_minutes_are_those_of_the_last_release_that_did_the_same(done: Checkout) -> None:
+    assert planned(done).minutes is None
+    released(done, "v1.0.0", trained_s=210.0)
+    released(done, "v1.1.0", trained_s=None)
+    nothing_trained = planned(done)
+    assert (nothing_trained.minutes, nothing_trained.as_release) == (0.5, "v1.1.0")
+    asked = done.slipway("plan", "--retrain", "true").out
+    assert "train on cpu, about 4 min, as v1.0.0 took" in asked
+    assert planned(done).minutes == 4.0
+
+
+# Asked to train, and asked for one word.
+
+
+def test_training_that_is_asked_for_runs_whatever_stands(done: Checkout) -> None:
+    assert done.slipway("plan", "--label").out == "none\n"
+    asked = planned(done, "--retrain", "true", "--cause", "drift of  12 %")
+    assert (asked.retrain, asked.cause) == (True, "drift of 12 %")
+    assert (asked.train_on, asked.delivered) == ("cpu", None)
+    assert asked.stale["train"] == "asked for: drift of 12 %"
+    assert done.slipway("plan", "--label").out == "cpu\n"
+    assert done.slipway("plan", "--todo").out == "deliver\n"
+    assert planned(done).cause == "drift of 12 %"
+    assert "train" in done.slipway("repro", "train").out
+    assert done.record("candidate")["source"] == "trained"
+    assert done.slipway("repro", "gate-model").out == "ran: champion\n"
+    assert planned(done, "--retrain", "false").retrain is False
+    assert planned(done, "--retrain=").train_on == "none"
+    assert done.slipway("repro", "train").out == "ran: nothing\n"
+
+
+def test_another_delivery_forgets_that_training_was_asked_for(done: Checkout) -> None:
+    planned(done, "--retrain", "true")
+    assert planned(done).stale["train"] == "asked for"
+    change(done, "params.yaml", "keep: 2", "keep: 3")
+    assert not planned(done).retrain
+
+
+def test_what_is_neither_true_nor_false_is_refused(done: Checkout) -> None:
+    refused = done.slipway("plan", "--retrain", "yes", code=2).err
+    assert len(refused.strip().splitlines()) == 3
+
+
+def test_a_pipeline_that_dvc_cannot_read_is_a_wrong_configuration(done: Checkout) -> None:
+    (done.root / "dvc.yaml").write_text("stages: [")
+    for words in (("plan",), ("repro",)):
+        assert len(done.slipway(*words, code=2).err.strip().splitlines()) == 3
+
+
+def test_a_lock_that_names_nothing_that_exists_is_no_pass(done: Checkout, tmp_path: Path) -> None:
+    clone = fresh(done, tmp_path / "ci")
+    lock = clone.root / "dvc.lock"
+    whole = contents(done.root / "models/candidate")
+    named = folders.digest(whole).removeprefix("md5:")
+    lock.write_text(lock.read_text().replace(named, "0" * 32 + ".dir"))
+    assert planned(clone).train_on == "cpu"
+    clone.slipway("repro", "train")
+    assert contents(clone.root / "models/candidate") == whole
+
+
+def test_the_home_of_another_user_changes_nothing(done: Checkout, tmp_path: Path) -> None:
+    clone = replace(fresh(done, tmp_path / "ci"), home=tmp_path / "elsewhere")
+    assert planned(clone).train_on == "cpu"  # its remote of last resort is empty

@@ -1,0 +1,75 @@
+"""A DVC remote in S3: what plan sees there, what repro restores from it and sends to it."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests import buckets, pipelines
+from tests.pipelines import contents, fresh
+from tests.projects import Checkout
+
+ADDRESS = f"s3://{buckets.BUCKET}/next-basket"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
+    """The environment that reaches the server."""
+    with buckets.s3(tmp_path_factory.mktemp("s3")) as env:
+        yield env
+
+
+@pytest.fixture(scope="module")
+def done(server: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A pipeline that has run once and sent its outs to the bucket."""
+    settings = {**pipelines.SETTINGS, "data/remote": ADDRESS}
+    made = pipelines.pipeline_project(tmp_path_factory.mktemp("done") / "one", settings)
+    checkout = replace(made, env=server)
+    checkout.slipway("repro")
+    checkout.commit("Lock what ran")
+    checkout.run("git", "push", "-q", "origin", "main")
+    return checkout
+
+
+def test_a_fresh_clone_finds_and_restores_all_of_it(
+    done: Checkout, server: Mapping[str, str], tmp_path: Path
+) -> None:
+    clone, before = fresh(done, tmp_path / "ci"), buckets.keys(server)
+    started = time.monotonic()
+    plan = json.loads(clone.slipway("plan", "--json").out)
+    assert time.monotonic() - started < 10  # 1.7 s on a quiet machine
+    assert (plan["stale"], plan["train_on"]) == ({}, "none")
+    assert plan["restored"]["train"] == "the remote"
+    assert clone.slipway("repro").out == "ran: champion\n"
+    assert contents(clone.root / "models") == contents(done.root / "models")
+    assert buckets.keys(server) == before
+    assert len([key for key in before if "/runs/" in key]) == 6
+
+
+def test_what_is_missing_in_the_bucket_is_named_and_sent_again(
+    done: Checkout, server: Mapping[str, str], tmp_path: Path
+) -> None:
+    before = buckets.keys(server)
+    path = pipelines.object_of(done, Path("next-basket"), "models/candidate/weights.bin")
+    buckets.client(server).delete_object(Bucket=buckets.BUCKET, Key=path.as_posix())
+    clone = fresh(done, tmp_path / "ci")
+    plan = json.loads(clone.slipway("plan", "--json").out)
+    assert plan["stale"] == {"train": "models/candidate lacks 1 of 3 objects: weights.bin"}
+    assert clone.slipway("repro").out == "ran: train, champion\n"
+    assert buckets.keys(server) == before
+
+
+def test_without_credentials_the_remote_is_said_to_be_unreadable(
+    done: Checkout, tmp_path: Path
+) -> None:
+    env = {**done.env, "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+    clone = replace(fresh(done, tmp_path / "ci"), env={**env, "AWS_EC2_METADATA_DISABLED": "true"})
+    plan = json.loads(clone.slipway("plan", "--json").out)
+    assert plan["remote"].startswith("the remote cannot be read")
+    refused = clone.slipway("repro", code=4).err.strip().splitlines()
+    assert len(refused) == 3
+    assert "the remote cannot be read" in refused[0]
+    assert "secret" not in json.dumps(plan)
