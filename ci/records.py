@@ -195,6 +195,56 @@ class Rollback(Record):
     percent: int = 100  # of the requests that the previous one had; less: it was a canary
 
 
+@dataclass(frozen=True)
+class DrillCase:
+    """One way for a release to be sick, put live on purpose, and what became of it."""
+
+    name: str
+    noticed: Literal["before traffic", "in traffic", "never"]  # when it was found to be sick
+    said: str  # what was said against it
+    seconds: float  # from the beginning of its promotion until all of it was undone
+    sick_s: float  # of these, how long it had requests while it was sick
+    sent: int  # requests to the environment's address meanwhile
+    failed: int  # of these, how many got no good answer
+    answered: int  # of these, how many the sick release answered
+    restored: bool  # whether what was live before serves all requests, and is well
+    agrees: bool  # whether the ledger says so too, with nothing left open
+    left: tuple[str, ...] = ()  # instances that ran on, and had to be ended
+    kept: tuple[str, ...] = ()  # why its artefact could not be removed
+    errors: tuple[str, ...] = ()  # the first few different reasons of failed requests
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drill(Record):
+    """Bad releases put into an environment and undone; its subject is what was live, and where."""
+
+    schema: str = "drill/1"
+    environment: str
+    version: str
+    engine: str
+    url: str
+    cases: tuple[DrillCase, ...]
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+    ledger: str
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduction(Record):
+    """A release trained again from its commit and data; its subject is the released model."""
+
+    schema: str = "reproduction/1"
+    version: str
+    dataset: str
+    found: str  # digest of the model that came of it
+    prepared: str  # digest of the prepared data that came of it
+    hardware: str
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+    seconds: dict[str, float]  # step → how long it took
+
+
 R = TypeVar("R", bound=Record)
 VOLATILE = ("written_at", "commit", "seconds", "seal")
 

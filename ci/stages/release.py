@@ -27,7 +27,7 @@ from ..typed import plain
 from . import Done, deploy, places, say, tickets
 
 # Not evidence of a release: written after it, or anew by every `slipway plan`.
-APART = ("plan", "release", "rollback")
+APART = ("plan", "release", "rollback", "drill", "reproduction")
 DIFFERS = ("written_at", "commit")
 
 

@@ -21,7 +21,7 @@ ORDER = [
     *("staging", "image"),
     *("model-verdict", "evaluation", "candidate", "dataset", "commit", "plan", HERE, "signature"),
 ]
-APART = ("plan", "rollback")  # written anew by what comes after the release
+APART = ("plan", "rollback", "drill", "reproduction")  # written by what comes after the release
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
