@@ -248,6 +248,7 @@ class Reproduction(Record):
 
 
 R = TypeVar("R", bound=Record)
+BESIDE = ("drill", "reproduction")  # about a release, and no part of its delivery
 VOLATILE = ("written_at", "commit", "seconds", "seal")
 
 

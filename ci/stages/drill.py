@@ -33,6 +33,7 @@ def run(project: Project, args: argparse.Namespace) -> Done:
     """Drills one case after the other, judges them, and leaves what was live as it was."""
     name = args.environment
     _refuse_served(project, name)
+    read_if_there(project.delivery, NAME, Drill)  # one that was altered is told at once
     began = time.monotonic()
     with promotion.at(project, name) as place:
         live, last = _standing(place)

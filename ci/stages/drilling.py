@@ -67,18 +67,11 @@ class Witness:
     requests: Requests
     digest: str
     case: Case
-    started: bool = False
     hurt_at: float = 0.0  # monotonic; so is the next
     back_at: float = 0.0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.engine, name)
-
-    def start(self, artefact: Artefact, *, version: str) -> Instance:
-        """As the engine does."""
-        instance = self.engine.start(artefact, version=version)
-        self.started = True
-        return instance
 
     def switch(self, to: Instance) -> float:
         """As the engine does; a sick instance is hurt once it has answered some requests."""

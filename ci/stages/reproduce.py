@@ -30,7 +30,7 @@ from ..records import (
 from ..report import junit, progress, terminal
 from ..settings import FILE, parse
 from ..tools import artefacts, dvc, environment, git, ledger, recompute, store, worktrees
-from ..tools.interrupts import Interrupts
+from ..tools.interrupts import Interrupted, Interrupts
 from ..tools.ledger import Event, events
 from . import Done, env, execute, lineage, plan, repro, say, warn
 from .lineage import Evidence
@@ -56,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(project: Project, args: argparse.Namespace) -> Done:
     """Trains in a worktree of the release's commit; the user's checkout stays as it is."""
+    read_if_there(project.delivery, NAME, Reproduction)  # one that was altered is told at once
     released = _released(project, args.release or "")
     event, seconds = released.event, dict[str, float]()
     say(f"{event.version}: {event.model}, of {released.commit[:12]} and {event.dataset}")
@@ -162,6 +163,8 @@ def _bring(then: Project, event: Event) -> None:
     """
     try:
         execute(["data", "pull"], then)
+    except Interrupted:
+        raise
     except ToolError as error:
         raise EvidenceError(
             f"the data {event.dataset} of {event.version} cannot be had: {error.what}",

@@ -39,6 +39,7 @@ def share_settings(project: Project, worktree: Path) -> str:
             merged[name]["url"] = str(folder / url)
     target = worktree / ".dvc" / "config.local"
     target.parent.mkdir(exist_ok=True)
+    target.touch(mode=0o600)  # it may hold credentials
     with target.open("w", encoding="utf-8") as stream:
         merged.write(stream)
     wanted = project.config.data.remote

@@ -44,49 +44,43 @@ def made_of(project: Project, live: Artefact, environment: str, case: Case) -> I
     """
     from .images import archives
 
-    packed = _bundle if live.kind == "bundle" else _image
-    with (
-        archives.workspace(project.cache) as folder,
-        packed(project, live, folder, environment, case) as sick,
-    ):
-        yield sick
-
-
-@contextlib.contextmanager
-def _bundle(
-    project: Project, live: Artefact, folder: Path, environment: str, case: Case
-) -> Iterator[Sick]:
-    home, whole = project.home, folder / "bundle"
-    store.extract(store.bundle(home, live.digest), "", whole)
-    make(whole / store.MODEL, environment, case)
-    files = store.tree_files(whole)
-    digest = store.digest_packed(files)
-    made.remember(home, digest, "bundle")
+    pack, drop = (_bundle, _drop_bundle) if live.kind == "bundle" else (_image, _drop_image)
+    with archives.workspace(project.cache) as folder:
+        ill = pack(project, live, folder, environment, case)
     try:
-        yield Sick(store.put_bundle(home, files), digest_tree(whole / store.MODEL))
+        yield ill
     finally:
-        store.drop(home, digest, "bundles")
-        made.forget(home, digest)
+        drop(project, live, environment, ill)
 
 
-@contextlib.contextmanager
-def _image(
-    project: Project, live: Artefact, folder: Path, environment: str, case: Case
-) -> Iterator[Sick]:
+def _bundle(project: Project, live: Artefact, folder: Path, environment: str, case: Case) -> Sick:
+    store.extract(store.bundle(project.home, live.digest), "", folder / "bundle")
+    make(folder / "bundle" / store.MODEL, environment, case)
+    files = store.tree_files(folder / "bundle")
+    made.remember(project.home, store.digest_packed(files), "bundle")
+    digest = store.put_bundle(project.home, files)
+    return Sick(digest, digest_tree(folder / "bundle" / store.MODEL))
+
+
+def _drop_bundle(project: Project, _: Artefact, __: str, ill: Sick) -> None:
+    store.drop(project.home, ill.digest, "bundles")
+    made.forget(project.home, ill.digest)
+
+
+def _image(project: Project, live: Artefact, folder: Path, environment: str, case: Case) -> Sick:
     from .images import model, sick
 
     own = folder / "model"
     store.extract(store.layer(project.home, live.model), model.BELOW, own)
     make(own, environment, case)
-    digest = digest_tree(own)
-    try:
-        ill = Sick(sick.lay(project, live, environment, own, folder), digest)
-        try:
-            yield ill
-        finally:
-            ill.kept.extend(sick.drop(project, live.kind, environment, ill.digest))
-    finally:
-        store.drop(project.home, digest, "layers")
+    return Sick(sick.lay(project, live, environment, own, folder), digest_tree(own))
+
+
+def _drop_image(project: Project, live: Artefact, environment: str, ill: Sick) -> None:
+    from .images import sick
+
+    ill.kept.extend(sick.drop(project, live.kind, environment, ill.digest))
+    store.drop(project.home, ill.model, "layers")
 
 
 def make(folder: Path, environment: str, case: Case) -> None:

@@ -79,8 +79,11 @@ def _sweep(root: Path, folder: Path) -> None:
 
 
 def _end(root: Path, own: Path) -> None:
+    checkout = own / "checkout"
+    done = _git(root, "worktree", "remove", "--force", str(checkout))
     shutil.rmtree(own, ignore_errors=True)
-    _git(root, "worktree", "prune")
+    if done.code and str(checkout) in _git(root, "worktree", "list", "--porcelain").out:
+        _git(root, "worktree", "prune")  # it was killed before its folder was whole
 
 
 def _git(root: Path, *words: str) -> Finished:

@@ -10,6 +10,7 @@ from ...errors import EvidenceError, ToolError
 from ...records import Kind, digest_tree
 from .. import docker_host, made, store
 from ..artefacts import Artefact
+from ..interrupts import Interrupted
 from ..registry import Descriptor, Manifest, Registry, manifests, open_registry
 from . import append, archives, local, model, runtime
 from .archives import Content
@@ -48,6 +49,8 @@ def drop(project: Project, kind: Kind, environment: str, digest: str) -> list[st
         else:
             _drop_from_registry(project, environment, host, digest)
         made.forget(project.home, digest)
+    except Interrupted:
+        raise
     except ToolError as error:
         return [f"{digest[:19]}: {error.what}"]
     return []
@@ -89,7 +92,9 @@ def _in_engine(project: Project, live: Artefact, upon: Model, host: str, scratch
     known = [each.digest for each in whole.layers[:-1]]
     try:
         local.bring(client, content, scratch, known=known)
-    except ToolError:
+    except Interrupted:
+        raise
+    except ToolError:  # it wants the layers that it has, too
         local.bring(client, content, scratch)
     return content.id
 
