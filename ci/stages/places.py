@@ -24,7 +24,7 @@ Right = Callable[[History], None]  # raises where the reason for a promotion is 
 
 
 class Undone(ToolError):
-    """A promotion came to nothing, and what was live before is live; its cause says why."""
+    """A promotion came to nothing and was undone, as far as that went; its cause says why."""
 
 
 class Unnoticed(ToolError):

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ REMOTE = "origin"
 # No hook of the user's own belongs in here.
 GIT = ("git", "-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
 FETCH_S = 1800.0
+COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @contextlib.contextmanager
@@ -55,6 +57,9 @@ def fetch(root: Path, commit: str) -> None:
     Raises:
         EvidenceError: the remote does not give it.
     """
+    if not COMMIT.fullmatch(commit):
+        what = f"'{commit}' is no commit"
+        raise EvidenceError(what, "the release's event in the ledger", "see 'slipway verify'")
     if git.has(root, commit):
         return
     shallow = _git(root, "rev-parse", "--is-shallow-repository").out.strip() == "true"

@@ -11,6 +11,7 @@ from slipway.config import Project
 from slipway.errors import ConfigError, EvidenceError, ToolError
 from slipway.records import Drill, read
 from slipway.settings import parse
+from slipway.stages import deploy
 from slipway.tools import engines, ledger, service, sick
 from slipway.tools.engines import Live
 from slipway.tools.ledger.events import Event, champion_of
@@ -93,6 +94,8 @@ def test_the_ledger_tells_of_a_drill_that_counts_for_nothing(
     assert history.count() == 2
     assert history.earlier("staging") is None
     assert champion_of(history, "another")["model"] == release.model
+    assert (drilled.delivery / "drill.json").exists()
+    assert "drill.json" not in deploy.records_of(drilled), "no part of a delivery"
     assert all("drill" not in tag for tag in ledger.tags_of(ledger.open_ledger(drilled)))
     slipway(drilled, "history", "staging", "--json")
     rows = json.loads(capsys.readouterr().out)
@@ -245,6 +248,9 @@ def test_a_drill_that_is_ended_half_way_leaves_what_was_live(
     assert standing(project).healthy
     assert standing(project).instance.digest == before.instance.digest
     if how == KILL:
+        assert left(project) != kept, "its sick bundle, until somebody looks"
+        retention = replace(project.config.retention, hours=0.0)
+        slipway(replace(project, config=replace(project.config, retention=retention)), "prune")
+        assert left(project) == kept
         few(monkeypatch, "turns-sick")  # the one that was killed
         assert slipway(project, "drill").code == 0
-        assert left(project) == kept

@@ -14,7 +14,9 @@ import pytest
 
 from slipway.config import Project
 from slipway.errors import ConfigError, EvidenceError
+from slipway.stages import reproduce
 from slipway.tools import dvc
+from slipway.tools.interrupts import Interrupted
 from tests import deliveries, toys
 from tests.promotions import slipway
 
@@ -43,6 +45,9 @@ def test_a_release_comes_out_again_whatever_the_shell_exports(
     monkeypatch.setenv("TOY_LOG", str(log))
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.setenv("PYTHONPATH", "/somewhere")
+    own = tmp_path / "own"  # on a disk that is not mounted now
+    subprocess.run(["git", "worktree", "add", "-q", "--detach", own], cwd=toy.root, check=True)
+    shutil.rmtree(own)
     before = toys.state(toy.root)
     done = slipway(toy, "reproduce")
     assert (done.code, done.answer) == (0, "reproduced")
@@ -54,7 +59,7 @@ def test_a_release_comes_out_again_whatever_the_shell_exports(
     assert record["outcome"] == "pass"
     assert list(record["seconds"]) == ["data", "environment", "prepare", "train"]
     assert toys.state(toy.root) == before
-    assert len(toys.worktrees(toy.root)) == 1
+    assert len(toys.worktrees(toy.root)) == 2, "somebody's worktree is left alone"
     suite = ET.parse(toy.delivery / "reproduction.xml").getroot()
     assert [case.get("name") for case in suite] == ["model", "data", "prepared", "pipeline"]
 
@@ -124,6 +129,18 @@ def test_data_that_is_nowhere_is_named(toy: Project) -> None:
     assert not (toy.delivery / "reproduction.json").exists()
 
 
+def test_a_pull_that_is_interrupted_is_no_missing_data(
+    toy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise Interrupted("interrupted by SIGTERM", "slipway", "again")
+
+    monkeypatch.setattr(reproduce, "execute", interrupted)
+    with pytest.raises(Interrupted):
+        slipway(toy, "reproduce")
+    assert len(toys.worktrees(toy.root)) == 1
+
+
 def test_data_that_the_remote_altered_is_refused(toy: Project) -> None:
     shutil.rmtree(toy.root / ".dvc" / "cache")
     (altered,) = [
@@ -152,6 +169,9 @@ def test_what_cannot_be_had_again_is_refused_before_anything_is_made(toy: Projec
     ).stdout.strip()
     toys.release(toy, "v1.2.0", dataset=other, commit=commit)
     with pytest.raises(EvidenceError, match="the commit names md5:"):
+        slipway(toy, "reproduce")
+    toys.release(toy, "v1.3.0", commit="HEAD")
+    with pytest.raises(EvidenceError, match="'HEAD' is no commit"):
         slipway(toy, "reproduce")
     assert len(toys.worktrees(toy.root)) == 1
 
