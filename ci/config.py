@@ -9,6 +9,11 @@ from .errors import ConfigError
 from .settings import FILE, Config, Environment, parse
 
 LOCAL_DOCKER = "unix:///var/run/docker.sock"
+# Variables that lead Python to other packages, or a library to other numbers.
+DECIDING = (
+    *("PYTHON", "VIRTUAL_ENV", "CONDA_", "TF_", "XLA_", "KERAS_", "ONEDNN_", "DNNL_", "OMP_"),
+    *("MKL_", "KMP_", "OPENBLAS_", "GOTO_", "BLIS_", "CUDA_", "CUBLAS_", "NVIDIA_TF32"),
+)
 
 
 @dataclass(frozen=True)
@@ -145,6 +150,13 @@ def installer_environment() -> dict[str, str]:
     """The environment for the package installer: pip's index in the installer's own words."""
     index = os.environ.get("PIP_INDEX_URL")
     return {**({"UV_DEFAULT_INDEX": index} if index else {}), **os.environ}
+
+
+def clean_environment(programs: Path) -> dict[str, str]:
+    """What a training inherits that is to depend on nobody's shell; its programs come first."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(DECIDING)}
+    path = os.environ.get("PATH", os.defpath)
+    return {**kept, "PATH": f"{programs}{os.pathsep}{path}", "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
 def docker_environment(host: str) -> dict[str, str]:

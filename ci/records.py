@@ -1,16 +1,18 @@
 """Facts about a delivery: frozen dataclasses, each written once as `delivery/<name>.json`."""
 
-import contextlib
-import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from .errors import EvidenceError, ToolError
+from .content import canonical as canonical
+from .content import digest_file as digest_file
+from .content import digest_of as digest_of
+from .content import digest_tree as digest_tree
+from .content import write_atomically as write_atomically
+from .errors import EvidenceError
 from .typed import Mismatch, build, plain
 
 Outcome = Literal["pass", "warn", "block", "skip", "not_applicable"]
@@ -202,66 +204,59 @@ class Rollback(Record):
     percent: int = 100  # of the requests that the previous one had; less: it was a canary
 
 
+@dataclass(frozen=True)
+class DrillCase:
+    """One way for a release to be sick, put live on purpose, and what became of it."""
+
+    name: str
+    noticed: Literal["before traffic", "in traffic", "never"]  # when it was found to be sick
+    said: str  # what was said against it
+    seconds: float  # from the beginning of its promotion until all of it was undone
+    sick_s: float  # of these, how long it had requests while it was sick
+    sent: int  # requests to the environment's address meanwhile
+    failed: int  # of these, how many got no good answer
+    answered: int  # of these, how many the sick release answered
+    restored: bool  # whether what was live before serves all requests, and is well
+    agrees: bool  # whether the ledger says so too, with nothing left open
+    left: tuple[str, ...] = ()  # instances that ran on, and had to be ended
+    kept: tuple[str, ...] = ()  # why its artefact could not be removed
+    errors: tuple[str, ...] = ()  # the first few different reasons of failed requests
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drill(Record):
+    """Bad releases put into an environment and undone; its subject is what was live, and where."""
+
+    schema: str = "drill/1"
+    environment: str
+    version: str
+    engine: str
+    url: str
+    cases: tuple[DrillCase, ...]
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+    ledger: str
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduction(Record):
+    """A release trained again from its commit and data; its subject is the released model."""
+
+    schema: str = "reproduction/1"
+    version: str
+    dataset: str
+    found: str  # digest of the model that came of it
+    prepared: str  # digest of the prepared data that came of it
+    hardware: str
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+    seconds: dict[str, float]  # step → how long it took
+
+
 R = TypeVar("R", bound=Record)
+BESIDE = ("drill", "reproduction")  # about a release, and no part of its delivery
 VOLATILE = ("written_at", "commit", "seconds", "seal")
-
-
-def canonical(value: Any) -> bytes:
-    """The JSON bytes of `value`: sorted keys, no NaN, final newline."""
-    text = json.dumps(plain(value), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
-    return (text + "\n").encode()
-
-
-def digest_of(content: bytes) -> str:
-    """The sha256 of some bytes, with its algorithm."""
-    return "sha256:" + hashlib.sha256(content).hexdigest()
-
-
-def digest_file(path: Path) -> str:
-    """The sha256 of a file, with its algorithm.
-
-    Raises:
-        EvidenceError: the file is not there.
-    """
-    try:
-        with path.open("rb") as stream:
-            return "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest()
-    except FileNotFoundError as error:
-        raise EvidenceError(
-            f"{path.name} is missing", str(path), "run the step that writes it again"
-        ) from error
-
-
-def digest_tree(root: Path) -> str:
-    """One sha256 over every file below `root`: sorted relative paths with their own sha256."""
-    lines = [
-        f"{path.relative_to(root).as_posix()}\0{digest_file(path).removeprefix('sha256:')}\n"
-        for path in sorted(root.rglob("*"), key=lambda p: p.relative_to(root).as_posix())
-        if path.is_file() and "__pycache__" not in path.parts
-    ]
-    return digest_of("".join(lines).encode())
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a whole file or nothing.
-
-    Raises:
-        ToolError: the disk is full or the folder cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise ToolError(
-            f"cannot write {path.name}: {error.strerror}", str(path), "free space or mend rights"
-        ) from error
 
 
 def seal(content: Mapping[str, Any]) -> str:

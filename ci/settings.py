@@ -147,6 +147,17 @@ class ApprovalRules:
 
 
 @dataclass(frozen=True)
+class DrillRules:
+    """What `slipway drill` allows each bad release that it puts into an environment."""
+
+    max_s: float = 60.0  # until it is undone: `ready_s` and some room, for what never gets ready
+    max_failed: int = 0  # requests that fail meanwhile
+    # the same where it dies at once: nobody answers in its place until the watch has seen it, and
+    # this is what the standard load sends in one second
+    max_lost: int = 100
+
+
+@dataclass(frozen=True)
 class Retention:
     """What `slipway prune` keeps."""
 
@@ -179,6 +190,7 @@ class Config:
     retention: Retention = field(default_factory=Retention)
     approval: ApprovalRules = field(default_factory=ApprovalRules)
     ledger: Ledger = field(default_factory=Ledger)
+    drill: DrillRules = field(default_factory=DrillRules)
 
 
 def parse(text: str, where: str = FILE) -> Config:
@@ -233,3 +245,8 @@ def _refuse_odd(config: Config) -> None:
     for key in ("hours", "cache_days"):
         if not getattr(config.retention, key) >= 0:
             raise Mismatch(f"retention.{key}", "below 0")
+    if not config.drill.max_s > 0:
+        raise Mismatch("drill.max_s", "not above 0")
+    for key in ("max_failed", "max_lost"):
+        if getattr(config.drill, key) < 0:
+            raise Mismatch(f"drill.{key}", "below 0")

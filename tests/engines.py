@@ -133,6 +133,14 @@ class ThreadEngine:
         if instance.id in self.running:
             self.running.pop(instance.id).end()
 
+    def hurt(self, instance: Instance, *, mortally: bool) -> None:
+        if instance.id not in self.running:
+            raise ToolError(f"{instance.version} does not run", instance.url, "look")
+        server = self.running[instance.id]
+        server.speaks = None  # it answers 503
+        if mortally:
+            self.running.pop(instance.id).end()
+
     def clean(self, *, keep: Callable[[Instance], bool]) -> list[str]:
         kept = [side[0] for side in self._sides()]
         every = [server.speaks[0] for server in self.running.values()]

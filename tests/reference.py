@@ -137,6 +137,7 @@ def toml() -> str:
         ("[retention]", settings.Retention),
         ("[approval]", settings.ApprovalRules),
         ("[ledger]", settings.Ledger),
+        ("[drill]", settings.DrillRules),
     ]
     return "\n\n".join(_chapter(f"## {title}", cls) for title, cls in chapters)
 
@@ -163,6 +164,7 @@ def record_pages() -> str:
         files = ", ".join(f"`{name}.json`" for name in names)
         chapters.append(_fields(f"## {cls.__name__}", files, cls))
     chapters.append(_fields("## Finding", "in every verdict", records.Finding))
+    chapters.append(_fields("## DrillCase", "in `drill.json`", records.DrillCase))
     return "\n\n".join(chapters)
 
 

@@ -12,7 +12,7 @@ from ..records import (
     Rollback,
     Verdict,
 )
-from . import steps, words
+from . import exercises, steps, words
 from .metrics import Scores, headline_metric, scores_of
 from .sources import Sources
 
@@ -49,6 +49,10 @@ def decide(sources: Sources, project: Project) -> Decision:
         return _blocked(sources, *blocking[0], others=len(blocking) - 1)
     if sources.broken:
         return _broken(sources)
+    if exercises.alone(sources):
+        tone, headline, why, findings = exercises.told(sources)
+        line = words.tidy(f"{headline}: {why}", 160)
+        return Decision(tone, headline, why, line, findings=findings)
     rollback, release = sources.get("rollback", Rollback), sources.get("release", Release)
     if rollback:
         return _rolled_back(rollback)

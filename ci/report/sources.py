@@ -16,12 +16,14 @@ from ..records import (
     Candidate,
     Dataset,
     Deployment,
+    Drill,
     Evaluation,
     Image,
     Plan,
     Probe,
     Record,
     Release,
+    Reproduction,
     Rollback,
     Verdict,
     digest_of,
@@ -30,6 +32,8 @@ from ..records import (
 from ..typed import build
 
 RECORDS: Mapping[str, type[Record]] = {
+    "drill": Drill,
+    "reproduction": Reproduction,
     "plan": Plan,
     "lint": Verdict,
     "tests-unit": Verdict,

@@ -10,16 +10,18 @@ from ..records import (
     Candidate,
     Dataset,
     Deployment,
+    Drill,
     Finding,
     Image,
     Plan,
     Probe,
     Record,
     Release,
+    Reproduction,
     Rollback,
     Verdict,
 )
-from . import artefact, canary, drawings, findings, lineage, metrics, steps, words
+from . import artefact, canary, drawings, exercises, findings, lineage, metrics, steps, words
 from .decision import Decision, decide
 from .sources import Sources
 
@@ -88,6 +90,9 @@ def view(project: Project, sources: Sources, room: Room) -> dict[str, Any]:
         "places": _places(sources),
         "approval": sources.get("approval", Approval),
         "rollback": sources.get("rollback", Rollback),
+        "drill": sources.get("drill", Drill),
+        "reproduction": sources.get("reproduction", Reproduction),
+        "alone": exercises.alone(sources),
         "lineage": lineage.walk(sources),
         "unproven": _unproven(records),
         "raw": [name for name in sorted(sources.raw) if len(sources.raw[name]) <= LARGEST_RAW],

@@ -33,6 +33,8 @@ COMMANDS = {
     "history": "what was live when, since when, why, by whom",
     "verify": "walk the evidence of a release back to its commit",
     "rollback": "put an earlier release back",
+    "drill": "put releases made sick into an environment, and see them undone",
+    "reproduce": "train a release again from its commit and data, and compare",
     "prune": "remove what no environment and no rollback window needs",
     "stop": "end an environment's services",
     "env": "set up this checkout's Python environment",

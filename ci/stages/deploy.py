@@ -6,6 +6,7 @@ from dataclasses import replace
 from ..config import Project
 from ..errors import ConfigError, EvidenceError, ToolError
 from ..records import (
+    BESIDE,
     Approval,
     Candidate,
     Deployment,
@@ -128,7 +129,7 @@ def records_of(project: Project) -> dict[str, bytes]:
     return {
         path.name: path.read_bytes()
         for path in sorted(project.delivery.glob("*.json"))
-        if not path.name.startswith(".")
+        if not path.name.startswith(".") and path.stem not in BESIDE
     }
 
 

@@ -17,7 +17,10 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
 
 @dataclass(frozen=True)
 class Stay:
-    """One version in one environment, from its assignment or as a canary to what ended that."""
+    """One version in one environment, from its assignment or as a canary to what ended that.
+
+    A drill that it came through is a row of its own, which begins and ends at once.
+    """
 
     environment: str
     version: str
@@ -54,7 +57,7 @@ def run(project: Project, args: argparse.Namespace) -> Done:
     span = span_of(args.at, datetime.now().astimezone()) if args.at else None
     stays = stays_of(ledger.read(ledger.open_ledger(project)), names)
     if span:
-        stays = [stay for stay in stays if overlaps(stay, *span)]
+        stays = [stay for stay in stays if stay.kind != "drill" and overlaps(stay, *span)]
     if args.json:
         print(json.dumps([asdict(stay) for stay in stays], indent=1, sort_keys=True))
     elif stays:
@@ -68,7 +71,7 @@ HEADER = ("environment", "version", "since", "until", "how", "by", "approved by"
 
 
 def stays_of(history: History, environments: list[str]) -> list[Stay]:
-    """Every stay in some environments, canaries among them, the latest first in each."""
+    """Every stay in some environments, the latest first in each; canaries and drills among them."""
     released = {event.digest for event in history.releases()}
     stays: list[Stay] = []
     for name in environments:
@@ -76,6 +79,7 @@ def stays_of(history: History, environments: list[str]) -> list[Stay]:
         ends = [*(event.at for event in done[1:]), ""][: len(done)]
         told = list(zip(done, ends, strict=True))
         told += [(event, end.at if end else "") for event, end in history.canaries(name)]
+        told += [(event, event.at) for event in history.drills(name)]
         order = {id(event): place for place, event in enumerate(history.events)}
         told.sort(key=lambda row: order[id(row[0])], reverse=True)
         stays += [_stay(event, end, event.digest in released) for event, end in told]

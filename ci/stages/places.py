@@ -1,5 +1,6 @@
 """One environment for the length of a command, and what promotion and canary both do there."""
 
+import contextlib
 import os
 import pwd
 from collections.abc import Callable, Mapping
@@ -20,6 +21,14 @@ from . import repositories, warn
 
 MARGIN_S = 120.0  # beside start, watch and drain, until an intent counts as abandoned
 Right = Callable[[History], None]  # raises where the reason for a promotion is gone
+
+
+class Undone(ToolError):
+    """A promotion came to nothing and was undone, as far as that went; its cause says why."""
+
+
+class Unnoticed(ToolError):
+    """A drill's sick artefact passed every check and the watch."""
 
 
 @dataclass(frozen=True)
@@ -147,11 +156,19 @@ def intend(place: Place, goal: Event, records: Mapping[str, bytes], right: Right
 
 
 def fulfil(place: Place, goal: Event, intent: Event, records: Mapping[str, bytes]) -> Event:
-    """Tells the ledger that what was intended came true.
+    """Tells the ledger that what was intended came true; what a drill puts there never may.
 
     Raises:
+        Unnoticed: it is a drill's.
         ToolError: the intent was taken for dead meanwhile.
     """
+
+    if goal.kind == "drill":
+        raise Unnoticed(
+            f"nothing was found to be wrong with {goal.version}",
+            f"delivery.toml [environments.{place.name}] watch_s",
+            "watch longer after the switch; see which check should have seen it",
+        )
 
     def draft(history: History) -> book.Draft:
         standing = history.open_intent(place.name)
@@ -183,6 +200,9 @@ def undo(place: Place, intent: Event, before: Live | None, error: BaseException 
     """Puts back what was live, closes the intent, and raises the cause as ours.
 
     A canary does not outlive a promotion that failed: what was live gets all the traffic.
+
+    Raises:
+        Undone: the cause is one of our errors.
     """
     if error is None:
         return False
@@ -200,7 +220,7 @@ def undo(place: Place, intent: Event, before: Live | None, error: BaseException 
             warn(f"slipway: not undone yet: {second}")
     if not isinstance(error, SlipwayError):
         return False
-    raise ToolError(
+    raise Undone(
         f"{intent.version} did not go live in {place.name}, {kept}: {cause}",
         error.where,
         error.todo,
@@ -212,6 +232,9 @@ def _put_back(place: Place, before: Live | None) -> None:
         place.engine.stop()
         choice.forget(place.project, place.name)
         return
+    if before.healthy:  # at once: to ask first what stands there takes longer where that is dead
+        with contextlib.suppress(ToolError):
+            place.engine.switch(before.instance)
     live = place.engine.live()
     if live is None or live.canary or live.instance.id != before.instance.id:
         place.engine.switch(before.instance)

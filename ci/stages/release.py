@@ -7,6 +7,7 @@ from pathlib import Path
 from ..config import Project
 from ..errors import EvidenceError, ToolError
 from ..records import (
+    BESIDE,
     Approval,
     Candidate,
     Deployment,
@@ -27,7 +28,7 @@ from ..typed import plain
 from . import Done, deploy, places, say, tickets
 
 # Not evidence of a release: written after it, or anew by every `slipway plan`.
-APART = ("plan", "release", "rollback")
+APART = ("plan", "release", "rollback", *BESIDE)
 DIFFERS = ("written_at", "commit")
 
 

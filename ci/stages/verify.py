@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from ..config import Project
 from ..errors import EvidenceError
-from ..records import Release, parse
+from ..records import BESIDE, Release, parse
 from ..tools import ledger
 from ..tools.ledger import Event, events
 from . import Done, lineage, say
@@ -21,7 +21,7 @@ ORDER = [
     *("staging", "image"),
     *("model-verdict", "evaluation", "candidate", "dataset", "commit", "plan", HERE, "signature"),
 ]
-APART = ("plan", "rollback")  # written anew by what comes after the release
+APART = ("plan", "rollback", *BESIDE)  # written by what comes after the release
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

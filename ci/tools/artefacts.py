@@ -79,6 +79,21 @@ def open_artefact(
     return Artefact(cast(Kind, kind), digest, reference, model, samples, signature, path)
 
 
+def model_file(project: Project, kind: str, digest: str, name: str, *, model: str) -> bytes:
+    """The content of one file of the model in an artefact.
+
+    Raises:
+        EvidenceError: the artefact is missing or was altered, or its model has no such file.
+        ToolError: the registry or the engine does not answer.
+    """
+    if kind == "bundle":
+        return store.member(store.bundle(project.home, digest), f"{store.MODEL}/{name}")
+    from .images import stored
+
+    place = stored.Place(project, cast(Kind, kind), digest, model)
+    return stored.read_model_file(place, name)
+
+
 def _parsed(
     samples: bytes, signature: bytes, where: str
 ) -> tuple[tuple[dict[str, Any], ...], dict[str, Any]]:

@@ -94,6 +94,12 @@ def end(daemon: Daemon, patience_s: float) -> bool:
     return True
 
 
+def hurt(daemon: Daemon, *, mortally: bool) -> None:
+    """Asks a process to end without waiting for it, or kills it."""
+    if alive(daemon):
+        _signal(daemon.pid, signal.SIGKILL if mortally else signal.SIGTERM)
+
+
 def _await_end(daemon: Daemon) -> None:
     until = time.monotonic() + 10
     while alive(daemon):

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 
@@ -14,6 +14,7 @@ LEAD_S = 0.05  # for the workers to stand ready
 PATIENCE_S = 30.0  # after the last planned time; a service that hangs must not hang this command
 LEARN_S = 2.0  # for one answer about a key
 
+Seen = Callable[[Answer], None]  # gets each answer as it comes, from several threads
 Result = tuple[float, Answer]  # seconds from the planned time to the answer, and the answer
 
 
@@ -25,6 +26,17 @@ class Planned:
     path: str
     body: bytes | None = None
     key: str = ""
+
+
+@dataclass(frozen=True)
+class Sending:
+    """What the workers of one load share."""
+
+    url: str
+    timeout_s: float
+    began: float
+    over: threading.Event  # once it is set, what was not sent yet is left out
+    seen: Seen | None
 
 
 def run(url: str, bodies: Sequence[bytes], *, per_s: float, for_s: float) -> list[Result]:
@@ -62,13 +74,22 @@ def sides(url: str, keys: Sequence[str]) -> dict[str, str]:
 
 
 def send(
-    url: str, *plans: Sequence[Planned], timeout_s: float = TIMEOUT_S
+    url: str,
+    *plans: Sequence[Planned],
+    timeout_s: float = TIMEOUT_S,
+    over: threading.Event | None = None,
+    seen: Seen | None = None,
 ) -> tuple[list[Result], ...]:
     """What came of several plans that begin together, each request in its plan's order.
 
     Each plan has workers of its own, so that a slow side delays nobody else's requests.
+
+    Args:
+        over: once it is set, what was not sent yet is left out.
+        seen: gets each answer as it comes.
     """
     began = time.perf_counter() + LEAD_S
+    sending = Sending(url, timeout_s, began, over or threading.Event(), seen)
     results: list[list[Result | None]] = [[None] * len(plan) for plan in plans]
     workers = []
     for own, into in zip(plans, results, strict=True):
@@ -76,7 +97,7 @@ def send(
         turns: SimpleQueue[int | None] = SimpleQueue()
         for turn in (*range(len(own)), *[None] * count):
             turns.put(turn)
-        words = (url, timeout_s, own, turns, into, began)
+        words = (sending, own, turns, into)
         workers += [threading.Thread(target=_work, args=words, daemon=True) for _ in range(count)]
     for worker in workers:
         worker.start()
@@ -86,26 +107,27 @@ def send(
 
 
 def _work(
-    url: str,
-    timeout_s: float,
+    sending: Sending,
     plan: Sequence[Planned],
     turns: "SimpleQueue[int | None]",
     into: list[Result | None],
-    began: float,
 ) -> None:
     """Sends what is next in turn until the turns end; what is far too late is not sent."""
-    client = Client(url, timeout_s)
+    client, began = Client(sending.url, sending.timeout_s), sending.began
     until = began + plan[-1].at_s + PATIENCE_S
     for index in iter(turns.get, None):
         request = plan[index]
         planned = began + request.at_s
-        time.sleep(max(0.0, planned - time.perf_counter()))
+        if sending.over.wait(max(0.0, planned - time.perf_counter())):
+            break
         if time.perf_counter() > until:
             answer = Answer(0, error="not sent: the earlier ones took too long")
         else:
             method = "GET" if request.body is None else "POST"
             answer = client.ask(method, request.path, request.body, key=request.key)
         into[index] = (time.perf_counter() - planned, answer)
+        if sending.seen:
+            sending.seen(answer)
     client.close()
 
 

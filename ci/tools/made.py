@@ -32,8 +32,13 @@ def making(home: Path) -> AbstractContextManager[None]:
 
 def note(home: Path, image: Image) -> None:
     """Remembers that an artefact was made, or was wanted again, just now."""
-    content = {"digest": image.subject, "kind": image.kind, "runtime": image.runtime}
-    write_atomically(_file(home, image.subject), canonical(content))
+    remember(home, image.subject, image.kind, image.runtime)
+
+
+def remember(home: Path, digest: str, kind: str, runtime: str = "") -> None:
+    """Remembers an artefact that no record tells of."""
+    content = {"digest": digest, "kind": kind, "runtime": runtime}
+    write_atomically(_file(home, digest), canonical(content))
 
 
 def notes(home: Path) -> Iterator[Note]:

@@ -87,10 +87,14 @@ def watch(
     cwd: Path,
     timeout_s: float,
     line: Callable[[str], None],
+    env: Mapping[str, str] | None = None,
 ) -> Finished:
     """Runs a long command and gives each line to `line` as it is written.
 
     The command and all that it starts end when this process does, whatever ends it.
+
+    Args:
+        env: the whole environment of the process; None inherits ours.
 
     Raises:
         ToolError: the program is not there, or it took longer than `timeout_s`.
@@ -101,6 +105,7 @@ def watch(
     with subprocess.Popen(
         guarded,
         cwd=cwd,
+        env=dict(env) if env is not None else None,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

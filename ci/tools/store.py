@@ -107,6 +107,17 @@ def bundle(home: Path, digest: str) -> Path:
     return path
 
 
+def drop(home: Path, digest: str, *kinds: str) -> None:
+    """Removes what is kept of a digest, as `bundles`, `layers` or `models`."""
+    for kind in kinds:
+        _place(home, kind, digest).unlink(missing_ok=True)
+
+
+def drop_blob(home: Path, digest: str) -> None:
+    """Removes some bytes that are kept under their digest."""
+    _place(home, "blobs", digest).with_suffix("").unlink(missing_ok=True)
+
+
 def put_blob(home: Path, content: bytes) -> str:
     """Keeps some bytes under their digest, which it gives."""
     digest = digest_of(content)
@@ -197,6 +208,29 @@ def unpack(source: Path, into: Path) -> None:
                 with target.open("wb") as stream:
                     shutil.copyfileobj(content, stream)  # type: ignore[arg-type]
     except tarfile.TarError as error:
+        raise EvidenceError(f"a tar cannot be read: {error}", str(source), todo) from error
+
+
+def extract(source: Path, below: str, into: Path) -> None:
+    """Writes the plain files below a path of a tar that we made into a folder.
+
+    Raises:
+        EvidenceError: it is no tar, or is cut short.
+    """
+    start = f"{below}/" if below else ""
+    try:
+        with tarfile.open(source, "r:") as tar:
+            members = [m for m in tar if m.isreg() and m.name.startswith(start)]
+            for member in members:
+                name = PurePosixPath(member.name.removeprefix(start))
+                content = tar.extractfile(member)
+                if content is None or name.is_absolute() or ".." in name.parts:
+                    continue
+                (into / name).parent.mkdir(parents=True, exist_ok=True)
+                with (into / name).open("wb") as stream:
+                    shutil.copyfileobj(content, stream)
+    except tarfile.TarError as error:
+        todo = "remove it and run 'slipway image' again"
         raise EvidenceError(f"a tar cannot be read: {error}", str(source), todo) from error
 
 

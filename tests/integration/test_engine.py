@@ -323,6 +323,30 @@ def kill(instance: Instance) -> None:
             process.wait(10)
 
 
+def test_an_instance_that_is_hurt_says_so_or_is_gone_and_stays_what_it_is(
+    engine: Engine, start: Callable[..., Instance]
+) -> None:
+    first = start("one")
+    engine.switch(first)
+    url = url_of(engine)
+    with loaded(url):  # what closes down answers as long as somebody asks
+        engine.hurt(first, mortally=False)
+        until = time.monotonic() + 5
+        while (answer := service.ready(url)).status == 200 and time.monotonic() < until:
+            time.sleep(0.01)
+        assert (answer.status, answer.digest) == (503, first.digest)
+        assert ask(url).status == 200
+        engine.switch(second := start("one"))
+    engine.hurt(second, mortally=True)
+    live = engine.live()
+    assert live is not None
+    assert (live.instance, live.healthy) == (second, False)
+    engine.switch(start("one"))
+    engine.clean(keep=lambda _: False)
+    with pytest.raises(ToolError, match="does not run"):
+        engine.hurt(second, mortally=True)
+
+
 def test_stopping_ends_everything_and_the_address_stays_the_same(
     engine: Engine, start: Callable[..., Instance]
 ) -> None:

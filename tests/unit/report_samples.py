@@ -15,6 +15,8 @@ from slipway.records import (
     Candidate,
     Dataset,
     Deployment,
+    Drill,
+    DrillCase,
     Evaluation,
     Finding,
     Image,
@@ -22,6 +24,7 @@ from slipway.records import (
     Probe,
     Record,
     Release,
+    Reproduction,
     Rollback,
     Verdict,
     canonical,
@@ -509,6 +512,52 @@ def rollback() -> Rollback:
         url="http://127.0.0.1:8100",
         ledger=LEDGER,
         switch_ms=12.2,
+    )
+
+
+def drill() -> Drill:
+    """A sick release that was undone."""
+    case = DrillCase(
+        name="turns-sick",
+        noticed="in traffic",
+        said="while watched it says <b>503</b>",
+        seconds=2.8,
+        sick_s=0.4,
+        sent=230,
+        failed=2,
+        answered=11,
+        restored=True,
+        agrees=True,
+    )
+    return Drill(
+        subject=f"{BUNDLE}@staging",
+        environment="staging",
+        version="v1.1.0",
+        engine="process",
+        url="http://127.0.0.1:8101",
+        cases=(case,),
+        outcome="warn",
+        findings=(finding("turns-sick", "noticed", "in traffic", "in traffic"),),
+        ledger=LEDGER,
+        seconds=4.0,
+    )
+
+
+def reproduction() -> Reproduction:
+    """A release that came out otherwise."""
+    said = "packages.numpy is another one"
+    flag = Finding("environment", "block", "2.4.1", "2.4.0", said, "packages.numpy")
+    return Reproduction(
+        subject=MODEL,
+        commit="0123456789abcdef",
+        version="v1.1.0",
+        dataset="md5:1.dir",
+        found="sha256:other",
+        prepared="sha256:prepared",
+        hardware="x86_64 Linux, 2 CPUs",
+        outcome="block",
+        findings=(flag,),
+        seconds={"data": 1.0, "train": 20.0},
     )
 
 

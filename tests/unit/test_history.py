@@ -39,6 +39,22 @@ def test_each_stay_ends_where_the_next_one_begins() -> None:
     ]
 
 
+def test_a_drill_is_told_between_the_stays_and_ends_none() -> None:
+    told = History(
+        (
+            assigned("v1.0.0", "2026-11-01T10:00:00+00:00"),
+            assigned("v1.0.0", "2026-11-05T10:00:00+00:00", "drill"),
+            assigned("v1.1.0", "2026-11-10T10:00:00+00:00"),
+        )
+    )
+    stays = history.stays_of(told, ["production"])
+    assert [(s.kind, s.version, s.since[:10], s.until[:10]) for s in stays] == [
+        ("assign", "v1.1.0", "2026-11-10", ""),
+        ("drill", "v1.0.0", "2026-11-05", "2026-11-05"),
+        ("assign", "v1.0.0", "2026-11-01", "2026-11-10"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "day"),
     [

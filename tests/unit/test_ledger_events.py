@@ -190,3 +190,25 @@ def test_every_tag_is_later_than_those_before_whatever_the_clocks_say(
         told.append(assign("v1.0.0", at=at(second)))
     times.append(events.tag_time(history(*told), datetime.fromtimestamp(now, UTC)))
     assert times == sorted(set(times))
+
+
+def test_a_drill_moves_nothing_that_anybody_relies_on() -> None:
+    before = (register("v1.0.0"), assign("v1.0.0"))
+    tried = assign("drill", kind="intent", id="tried")
+    undone = assign("drill", kind="undo", closes="tried")
+    drill = assign("v1.0.0", kind="drill", id="drill")
+    then, now = History(before), History((*before, tried, undone, drill))
+    assert now.drills("production") == [drill]
+    assert now.drills("staging") == []
+    for ask in (
+        lambda h: h.assignments("production"),
+        lambda h: h.last("production"),
+        lambda h: h.earlier("production"),
+        lambda h: h.marks(["production", "staging"]),
+        lambda h: (h.open_intent("production"), h.open_canary("production"), h.canaries("x")),
+        lambda h: (h.registered(version="drill"), h.releases(), h.count()),
+        lambda h: events.champion_of(h, "another"),
+        lambda h: events.next_version(h),
+    ):
+        assert ask(now) == ask(then)
+    assert [events.tags(event, now) for event in (tried, undone, drill)] == [{}, {}, {}]

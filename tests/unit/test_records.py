@@ -126,7 +126,7 @@ def test_a_failed_write_leaves_what_was_there(
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(records.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(ToolError, match="No space left"):
         records.write(tmp_path, "dataset", dataset(source="source"))
     assert (tmp_path / "dataset.json").read_bytes() == before

@@ -564,6 +564,32 @@ def test_a_rollback_tells_why_and_by_whom(tmp_path: Path) -> None:
     assert "Rolled back to v1.1.0" in text and "new customers are empty" in text
 
 
+def test_a_drill_alone_has_a_page_of_its_own(tmp_path: Path) -> None:
+    made = Delivery(tmp_path)
+    made.write("drill", samples.drill(), None)
+    text = check_markup(written(made.project)).text
+    for part in (
+        *("The drill in staging passed", "1 of 1 sick release undone, 2 of 230 requests failed"),
+        *("turns-sick", "in traffic", "<b>503</b>", "v1.1.0 serves on"),
+    ):
+        assert part in text, part
+    assert "Steps" not in text
+    assert said(made.project).startswith("The drill in staging passed: 1 of 1")
+    made.write("drill", dataclasses.replace(samples.drill(), outcome="block"), None)
+    assert "The drill in staging did not pass" in check_markup(written(made.project)).text
+
+
+def test_a_reproduction_tells_what_differs_and_spoils_no_release(tmp_path: Path) -> None:
+    made = Delivery(tmp_path)
+    made.write("reproduction", samples.reproduction(), None)
+    text = check_markup(written(made.project)).text
+    assert "v1.1.0 is not reproduced" in text and "numpy is another one" in text
+    made.run()
+    text = check_markup(written(made.project)).text
+    assert "v1.2.0 is released" in text and "Steps" in text
+    assert "numpy is another one" in text
+
+
 def test_an_image_says_what_it_holds_and_how_it_is_confined(tmp_path: Path) -> None:
     text = check_markup(written(Delivery(tmp_path).run().project)).text
     for part in (

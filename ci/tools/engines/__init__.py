@@ -91,6 +91,13 @@ class Engine(Protocol):
             ValueError: it still has traffic.
         """
 
+    def hurt(self, instance: Instance, *, mortally: bool) -> None:
+        """Makes an instance unwell, for a drill: it closes down, or is gone with all it has.
+
+        Raises:
+            ToolError: it is not there.
+        """
+
     def clean(self, *, keep: Callable[[Instance], bool]) -> list[str]:
         """Stops what a crash left running beside what has traffic; tells what."""
 

@@ -111,6 +111,13 @@ class ProcessEngine:
             if backend.instance.id == instance.id:
                 backends.end(backend, drain_s)
 
+    def hurt(self, instance: Instance, *, mortally: bool) -> None:
+        """Makes an instance unwell, for a drill: it closes down, or is gone with all it has."""
+        for backend in backends.running(self.state):
+            if backend.instance.id == instance.id:
+                return daemons.hurt(backend.daemon, mortally=mortally)
+        raise ToolError(f"{instance.version} does not run", str(self.state), "drill again")
+
     def clean(self, *, keep: Callable[[Instance], bool]) -> list[str]:
         """Ends what a crash left beside what has traffic, and drops files nobody needs."""
         live = self._with_traffic()

@@ -8,7 +8,7 @@ from typing import Literal
 
 from ...errors import ConfigError
 
-Kind = Literal["register", "intent", "canary", "assign", "undo", "rollback", "release"]
+Kind = Literal["register", "intent", "canary", "assign", "undo", "rollback", "release", "drill"]
 PRODUCTION = "production"
 VERSION = re.compile(r"v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 
@@ -90,6 +90,10 @@ class History:
         """The canary that has a part of an environment's traffic now."""
         told = self.canaries(environment)
         return told[-1][0] if told and told[-1][1] is None else None
+
+    def drills(self, environment: str) -> list[Event]:
+        """The drills that an environment came through, oldest first; none of them put it ahead."""
+        return [e for e in self.events if e.kind == "drill" and e.environment == environment]
 
     def registered(self, *, digest: str = "", version: str = "") -> Event | None:
         """The registration of an artefact, or of a version."""

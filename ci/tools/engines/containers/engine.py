@@ -85,6 +85,13 @@ class DockerEngine:
             raise ValueError(f"{instance.id} still has traffic")
         self._end([f for f in services.found(self.place) if f.instance.id == instance.id], drain_s)
 
+    def hurt(self, instance: Instance, *, mortally: bool) -> None:
+        """Makes an instance unwell, for a drill: it closes down, or is gone with all it has."""
+        for found in services.found(self.place):
+            if found.instance.id == instance.id:
+                return services.hurt(self.place, found, mortally=mortally)
+        raise ToolError(f"{instance.version} does not run", self.place.host, "drill again")
+
     def clean(self, *, keep: Callable[[Instance], bool]) -> list[str]:
         """Ends what a crash left running beside what has traffic; tells what."""
         routes, left = self._routes(), []

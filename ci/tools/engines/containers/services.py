@@ -216,3 +216,9 @@ def end(place: Place, ended: Service, drain_s: float) -> None:
         except errors.NotFound:
             return
         drop(place.api, ended.container)
+
+
+def hurt(place: Place, service: Service, *, mortally: bool) -> None:
+    """Asks a service to end without waiting for it, or kills it; nothing starts it again."""
+    with place.explained(f"{service.instance.id} cannot be sent a signal"):
+        place.api.kill(service.container, "SIGKILL" if mortally else "SIGTERM")
