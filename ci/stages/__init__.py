@@ -34,6 +34,7 @@ COMMANDS = {
     "rollback": "put an earlier release back",
     "prune": "remove what no environment and no rollback window needs",
     "stop": "end an environment's services",
+    "jenkins": "start, follow, approve and end builds of a Jenkins",
     "env": "set up this checkout's Python environment",
 }
 
