@@ -48,7 +48,10 @@ def connected(project: Project, args: argparse.Namespace) -> Iterator[Connection
     if ca and not ca.is_file():
         raise ConfigError(f"there is no {settings.ca}", str(ca), "mend ca under [jenkins]")
     patience = Patience(
-        restart_s=settings.restart_s, answer_s=settings.answer_s, poll_s=settings.poll_s
+        restart_s=settings.restart_s,
+        first_s=min(Patience.first_s, settings.restart_s),
+        answer_s=settings.answer_s,
+        poll_s=settings.poll_s,
     )
     connection = Connection(url, (user, token), patience, ca=ca, tell=warn)
     try:

@@ -134,16 +134,10 @@ def settle(
         if "You need to be" in words:
             raise EvidenceError(f"Jenkins: {words}", where, "ask somebody who may")
         raise ToolError(f"Jenkins does not take the answer: {words}", where, "see its parameters")
-    if answer.status == 404:
-        raise answered(build, where)
-    if "login" in answer.headers.get("location", ""):
-        raise EvidenceError("Jenkins wants to know who asks", where, "set user and token")
-
-
-def answered(build: Build, where: str) -> EvidenceError:
-    """The error where a question is no longer asked."""
-    todo = f"look at the build: {build.url}"
-    return EvidenceError(f"{build.name} does not ask that, or was answered already", where, todo)
+    if answer.status == 404 and not answer.again:
+        todo = f"look at the build: {build.url}"
+        what = f"{build.name} does not ask that, or was answered already"
+        raise EvidenceError(what, where, todo)
 
 
 def stop(connection: Connection, build: Build) -> None:

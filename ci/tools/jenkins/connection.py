@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from requests import PreparedRequest
 
 PIECE = 1 << 16
+CRUMBS = 2  # how many are tried for one request: the first may be of before a restart
 MOST = 32 << 20  # bytes of an answer that is read as a whole
 STARTING = (429, 502, 503, 504)  # a controller, or what stands before it, asks for time
 NEVER_SENT = ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError")
@@ -30,6 +31,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)  # lower-case names
     body: bytes = b""
     where: str = ""  # method and address
+    again: bool = False  # it was sent before, and what was answered then was lost
 
     def json(self) -> Any:
         """The body parsed.
@@ -127,6 +129,7 @@ class Connection:
     def _persist(
         self, method: str, path: str, accept: Collection[int], *, repeatable: bool, **more: Any
     ) -> Answer:
+        again = False
         while True:
             try:
                 answer = self._with_crumb(method, path, accept, **more)
@@ -134,6 +137,7 @@ class Connection:
                 if lost.sent and not repeatable:
                     raise lost.error from lost.__cause__
                 bound = self.patience.restart_s if self._met else self.patience.first_s
+                again = again or lost.sent
                 self._outage.wait(lost.error, bound)
                 continue
             usable = answer.status in accept and not failures.wants_login(answer.headers)
@@ -145,7 +149,7 @@ class Connection:
             self._outage.over()
             self._met = True
             if usable:
-                return answer
+                return replace(answer, again=again)
             raise _failure(answer)
 
     def _may_heal(self, answer: Answer, *, repeatable: bool) -> float:
@@ -159,9 +163,11 @@ class Connection:
         return self.patience.first_s if answer.status == 500 and repeatable else 0.0
 
     def _with_crumb(self, method: str, path: str, accept: Collection[int], **more: Any) -> Answer:
-        """One answer; after a 403 once more with a new crumb, since a restart makes it invalid."""
+        """One answer; after a 403 again with a new crumb, since a restart makes it invalid."""
         answer = self._once(method, path, accept, **more)
-        if method == "POST" and answer.status == 403 and self._renew_crumb():
+        for _ in range(CRUMBS):
+            if method != "POST" or answer.status != 403 or not self._renew_crumb():
+                break
             answer = self._once(method, path, accept, **more)
         return answer
 

@@ -57,7 +57,7 @@ class Outage:
         left = longest_s - (now - self._since)
         if left <= 0:
             raise error
-        if not self._told and longest_s > self._patience.first_s:
+        if not self._told and longest_s >= self._patience.restart_s:
             self._tell(f"jenkins: {error.what}; waiting for it, up to {longest_s:g} s")
             self._told = True
         pause = min(self._patience.poll_s * 2**self._pauses, self._patience.longest_pause_s)
