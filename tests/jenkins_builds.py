@@ -51,7 +51,7 @@ class Stage:
     name: str
     status: str
     began: float
-    ended: float = 0.0
+    ended: float = 0.0  # 0: not yet
     error: str = ""
 
 
@@ -92,7 +92,8 @@ class Build:
             failed = any(stage.status == "FAILED" for stage in self.stages)
             error = next((s.error for s in self.stages if s.status == "FAILED"), "")
             status = "FAILED" if failed else "IN_PROGRESS"
-            self.stages.append(Stage(key, step.begins, status, self.clock, self.clock, error))
+            ended = self.clock if failed else 0.0
+            self.stages.append(Stage(key, step.begins, status, self.clock, ended, error))
             self.write(f"{NOTE}[Pipeline] {{ ({step.begins})\n")
         self.write(step.log)
         if step.ends:

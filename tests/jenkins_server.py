@@ -312,7 +312,7 @@ class Controller:
     def _reference(self, job: Job, number: int) -> dict[str, Any]:
         place = f"{self.url.removesuffix(self.prefix)}{self.place(job)}{number}/"
         kind = "org.jenkinsci.plugins.workflow.job.WorkflowRun"
-        return {"_class": kind, "number": number, "url": place}
+        return {"_class": kind, "number": number, "displayName": f"#{number}", "url": place}
 
     def _waiting(self, job: Job) -> Item | None:
         waits = (i for i in self.queue.values() if i.job is job and not (i.build or i.cancelled))

@@ -48,7 +48,7 @@ def run(project: Project, args: argparse.Namespace) -> Done:
     done = "rejected" if args.reject else "approved"
     say(f"{build.name}: {done}")
     if not args.reject:
-        say(f"follow it: slipway jenkins watch {job.name} {build.number}")
+        say(f"follow it: {target.command(args, 'watch', job, build.number)}")
     return Done(done)
 
 
@@ -68,7 +68,7 @@ def _find(connection: Connection, job: Job, args: argparse.Namespace) -> tuple[B
             if questions:
                 return found, _chosen(found, questions, args.input)
     state = f": {build.result}" if build.result else ", and runs" if build.building else ""
-    todo = f"see 'slipway jenkins watch {job.name} {build.number}'"
+    todo = f"see '{target.command(args, 'watch', job, build.number)}'"
     raise EvidenceError(f"{build.name} waits for nobody{state}", build.url, todo)
 
 

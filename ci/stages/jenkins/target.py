@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import shlex
 from collections.abc import Iterator
 
 from ...config import Project
@@ -72,6 +73,14 @@ def job_of(project: Project, args: argparse.Namespace, connection: Connection) -
         raise ConfigError("no job is named", "slipway jenkins", todo)
     branch = args.branch or git.branch(project.root) or project.branch or MAIN
     return jobs.find(connection, job, branch, named=bool(args.branch))
+
+
+def command(args: argparse.Namespace, verb: str, job: Job, number: int = 0) -> str:
+    """What to type for another verb about the same job."""
+    words = ["slipway", "jenkins", verb, job.name, *([str(number)] if number else [])]
+    for option, value in (("--job", args.job), ("--url", args.url)):
+        words += [option, value] if value else []
+    return shlex.join(words)
 
 
 def build_of(connection: Connection, job: Job, build: str | None) -> Build:

@@ -48,8 +48,8 @@ def run(project: Project, args: argparse.Namespace) -> Done:
         build = _begun(connection, job, number)
         say(f"{build.name} has begun: {build.url}")
         if args.watch:
-            return watch.follow(project, connection, job, build, quiet=args.quiet)
-        say(f"follow it: slipway jenkins watch {job.name} {build.number}")
+            return watch.follow(project, connection, job, build, args)
+        say(f"follow it: {target.command(args, 'watch', job, build.number)}")
         return Done("begun")
 
 

@@ -1,13 +1,13 @@
 """`slipway jenkins watch`: follows a build's stages and log; exits as its delivery did."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 from ...config import Project
 from ...errors import ToolError
 from ...report import words
 from ...tools.jenkins import Connection, builds
-from ...tools.jenkins.builds import Build, Pending, Progress
+from ...tools.jenkins.builds import Build, Pending, Progress, Stage
 from ...tools.jenkins.jobs import Job
 from ...tools.jenkins.log import Log
 from .. import Done, say
@@ -33,72 +33,81 @@ def run(project: Project, args: argparse.Namespace) -> Done:
         job = target.job_of(project, args, connection)
         build = target.build_of(connection, job, args.build)
         say(f"{build.name}: {build.url}")
-        return follow(project, connection, job, build, quiet=args.quiet)
+        return follow(project, connection, job, build, args)
 
 
 def follow(
-    project: Project, connection: Connection, job: Job, build: Build, *, quiet: bool
+    project: Project, connection: Connection, job: Job, build: Build, args: argparse.Namespace
 ) -> Done:
     """Shows stages and log until a build has ended, then its verdict; gives its exit code.
 
     Raises:
         ToolError: the build was deleted meanwhile, or Jenkins does not come back.
     """
-    traces, shown = Traces(), view(quiet=quiet)
-    with shown:
-        ended, progress = _to_its_end(connection, job, build, shown, traces)
-    return _conclude(project, connection, ended, progress, traces)
+    with view(quiet=args.quiet) as shown:
+        how = target.command(args, "approve", job, build.number)
+        follower = _Follower(connection, build, shown, how)
+        while not follower.look():
+            connection.patience.sleep(follower.pause_s)
+    ended = builds.read(connection, job, build.number)
+    return _conclude(project, connection, ended, follower.progress, follower.traces)
 
 
-def _to_its_end(
-    connection: Connection, job: Job, build: Build, shown: View, traces: Traces
-) -> tuple[Build, Progress]:
-    news = 0
+class _Follower:
+    """Shows what is new of one build at each look."""
 
-    def take(lines: list[str]) -> None:
-        nonlocal news
-        news += len(lines)
-        traces.see(lines)
-        shown.lines(lines)
+    def __init__(self, connection: Connection, build: Build, shown: View, how: str) -> None:
+        self._connection, self._build, self._shown, self._how = connection, build, shown, how
+        self._log = Log(connection, build.path, self._take)
+        self._asked: set[str] = set()  # questions that were told
+        self._lines = self._still = 0
+        self.traces = Traces()
+        self.progress = builds.progress(connection, build)
 
-    log, asked = Log(connection, build.path, take), _Questions(connection, build, job, shown)
-    progress, still = builds.progress(connection, build), 0
-    while True:
-        news, before = 0, progress
-        state = log.read()
-        if state == "gone" and not builds.still_there(connection, build):
+    @property
+    def pause_s(self) -> float:
+        """Until the next look: longer while nothing moves."""
+        return self._connection.patience.poll_s * min(1 + self._still / 10, 5)
+
+    def look(self) -> bool:
+        """Whether the build has ended."""
+        self._lines, before = 0, _standing(self.progress)
+        state = self._log.read()
+        if self.progress.known:
+            self.progress = builds.progress(self._connection, self._build)
+        self._shown.stages(self.progress.stages)
+        self._tell_questions()
+        moved = self._lines or _standing(self.progress) != before
+        self._still = 0 if moved else self._still + 1
+        return state != "more" and not self._builds()
+
+    def _builds(self) -> bool:
+        building = builds.building(self._connection, self._build)
+        if building is None:
             todo = "see Jenkins; what it had archived is gone with it"
-            raise ToolError(f"{build.name} was deleted while it was watched", build.url, todo)
-        progress = builds.progress(connection, build) if progress.known else progress
-        shown.stages(progress.stages)
-        asked.look(progress)
-        if state != "more":
-            build = builds.read(connection, job, build.number)
-            if not build.building:
-                return build, progress
-        still = 0 if news or progress != before else still + 1
-        pause = connection.patience.poll_s * min(1 + still / 10, 5)
-        connection.patience.sleep(pause)
+            what = f"{self._build.name} was deleted while it was watched"
+            raise ToolError(what, self._build.url, todo)
+        return building
 
+    def _take(self, lines: list[str]) -> None:
+        self._lines += len(lines)
+        self.traces.see(lines)
+        self._shown.lines(lines)
 
-class _Questions:
-    """Tells once of each question that a build asks."""
-
-    def __init__(self, connection: Connection, build: Build, job: Job, shown: View) -> None:
-        self._connection, self._build, self._shown = connection, build, shown
-        self._how = f"slipway jenkins approve {job.name} {build.number}"
-        self._told: set[str] = set()
-
-    def look(self, progress: Progress) -> None:
-        """Tells of what is asked now."""
-        if not progress.waits:
-            self._told.clear()
+    def _tell_questions(self) -> None:
+        if not self.progress.waits:
+            self._asked.clear()
             return
         for question in builds.pending(self._connection, self._build) or ():
-            if question.key not in self._told:
-                self._told.add(question.key)
+            if question.key not in self._asked:
+                self._asked.add(question.key)
                 self._shown.note(waiting(self._build, question))
                 self._shown.note(f"to answer: {self._how}   (or with --reject)")
+
+
+def _standing(progress: Progress) -> list[tuple[str, str]]:
+    """What counts as news of the stages: not that they take longer."""
+    return [(stage.key, stage.status) for stage in progress.stages]
 
 
 def waiting(build: Build, question: Pending) -> str:
@@ -111,32 +120,28 @@ def _conclude(
 ) -> Done:
     """Prints the verdict; gives the exit code."""
     found = verdicts.read(connection, build)
-    failed = outcome.culprit(progress.stages) if build.result == "FAILURE" else None
-    code = traces.code if traces.code is not None else outcome.code_of(failed)
-    answer = outcome.exit_code(build.result, code, [v.outcome for v in found.values()])
+    stage = outcome.culprit(progress.stages) if build.result == "FAILURE" else None
+    code = traces.code if traces.code is not None else outcome.code_of(stage)
     verdicts.show(found, color=project.color)
-    if build.result in ("FAILURE", "UNSTABLE") and not any(
-        verdict.outcome in ("warn", "block") for verdict in found.values()
-    ):
+    loud = any(verdict.outcome in ("warn", "block") for verdict in found.values())
+    if build.result in ("FAILURE", "UNSTABLE") and not loud:
         verdicts.show_tests(connection, build)
     word = outcome.WORDS.get(build.result, build.result.lower())
     took = words.duration(build.duration_ms / 1000)
     say(f"{build.name}: {word} ({build.result}), after {took}")
-    for line in _why(build, failed.name if failed else "", code, traces):
+    for line in _why(build, stage, code, traces):
         say(f"  {line}")
+    answer = outcome.exit_code(build.result, code, [v.outcome for v in found.values()])
     return Done(word, code=answer)
 
 
-def _why(build: Build, stage: str, code: int | None, traces: Traces) -> Sequence[str]:
-    said = []
+def _why(build: Build, stage: Stage | None, code: int | None, traces: Traces) -> Iterator[str]:
     if build.result in ("ABORTED", "NOT_BUILT"):
-        why = "; ".join(build.reasons) or traces.ended or "Jenkins does not say why"
-        said.append(words.tidy(why))
+        yield words.tidy("; ".join(build.reasons) or traces.ended or "Jenkins does not say why")
     if build.result == "FAILURE":
         ended = f"exit {code}" if code is not None else "no step's exit code: see the log"
-        said.append(f"in stage {words.tidy(stage)}: {ended}" if stage else ended)
+        yield f"in stage {words.tidy(stage.name)}: {ended}" if stage else ended
     if build.description:
-        said.append(words.tidy(build.description))
+        yield words.tidy(build.description)
     if build.report:
-        said.append(f"report: {build.url}Delivery/")
-    return said
+        yield f"report: {build.url}Delivery/"

@@ -91,11 +91,11 @@ def read(connection: Connection, job: Job, number: int) -> Build:
     )
 
 
-def still_there(connection: Connection, build: Build) -> bool:
-    """Whether a build has not been deleted."""
-    tree = {"tree": "number"}
+def building(connection: Connection, build: Build) -> bool | None:
+    """Whether a build still runs; None where it was deleted."""
+    tree = {"tree": "building"}
     answer = connection.get(f"{build.path}api/json", params=tree, accept=(200, 404))
-    return answer.status == 200
+    return bool(answer.json().get("building")) if answer.status == 200 else None
 
 
 def progress(connection: Connection, build: Build) -> Progress:

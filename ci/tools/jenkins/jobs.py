@@ -78,7 +78,7 @@ def find(connection: Connection, job: str, branch: str, *, named: bool) -> Job:
         if branch not in names:
             raise _no_branch(branch, names, connection.url + path)
         path, name = f"{path}{path_of(names[branch])}", branch
-    elif named:
+    elif named and branch != job.strip("/").split("/")[-1]:
         todo = "leave the branch out, or name the multibranch job"
         raise ConfigError(f"job '{job}' has no branches", connection.url + path, todo)
     else:
