@@ -524,6 +524,7 @@ def _cookie(headers: Mapping[str, str]) -> str:
 def _handler(controller: Controller) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def answered(self) -> None:
             length = int(self.headers.get("Content-Length", 0))

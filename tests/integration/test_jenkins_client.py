@@ -56,7 +56,8 @@ def project(tmp_path: Path, jenkins: Controller) -> Project:
 def project_of(root: Path, url: str, *, more: str = "", hasty: bool = False) -> Project:
     table = f'[jenkins]\nurl = "{url}"\njob = "team/slipway"\npoll_s = 0.02\n'
     bounds = f"restart_s = {0.2 if hasty else 4.0}\nanswer_s = 1.0\n"
-    deliveries.checkout(root, f"{deliveries.SETTINGS}\n{table}{bounds}{more}")
+    root.mkdir(parents=True)
+    (root / "delivery.toml").write_text(f"{deliveries.SETTINGS}\n{table}{bounds}{more}")
     return replace(load(root), jenkins_url="", jenkins_login=("release-manager", "11b"))
 
 
@@ -320,7 +321,7 @@ def test_a_branch_with_a_slash_is_built_first_without_and_then_with_parameters(
 def test_the_branch_that_is_checked_out_is_meant(
     jenkins: Controller, slipway: Slipway, project: Project
 ) -> None:
-    subprocess.run(["git", "checkout", "-q", "-b", "feature/x"], cwd=project.root, check=True)
+    subprocess.run(["git", "init", "-q", "-b", "feature/x"], cwd=project.root, check=True)
     assert "feature/x #1 has begun" in slipway("trigger").out
 
 
@@ -392,6 +393,19 @@ def test_what_is_approved_is_shown_first(jenkins: Controller, slipway: Slipway) 
     assert max(shown) < done.out.index("main #1: approved")
     assert "approving accepts the warnings above" in done.out
     assert slipway("watch", "main").code == 0
+
+
+def test_what_was_altered_is_not_approved_but_may_be_rejected(
+    jenkins: Controller, slipway: Slipway
+) -> None:
+    waiting(
+        jenkins, files={name: content.replace(b"warn", b"pass") for name, content in WARNED.items()}
+    )
+    done = slipway("approve", "main", "--yes")
+    assert done.code == 5
+    assert "delivery/model-verdict.json can't be relied on" in done.err
+    assert jenkins.jobs[MAIN].builds[1].pending
+    assert slipway("approve", "main", "--yes", "--reject").code == 0
 
 
 def test_a_rejection_ends_the_build(jenkins: Controller, slipway: Slipway) -> None:
@@ -531,7 +545,7 @@ def test_the_delivery_is_fetched_with_its_report(
     assert (folder / "delivery/a b/ä#?.txt").read_bytes() == b"odd"
     assert not (folder / "x.txt").exists()
     assert slipway("artifacts", "main").code == 0  # again
-    assert sorted(p.name for p in folder.parent.iterdir()) == ["main-1"]
+    assert sorted(p.name for p in folder.parent.iterdir()) == [".lock", "main-1"]
 
 
 def test_a_folder_that_holds_something_is_left_alone(
@@ -565,7 +579,7 @@ def test_too_much_is_not_fetched(
     monkeypatch.setattr(evidence, "MOST_BYTES", 1000)
     archived(jenkins, {"delivery/a": b"a" * 900, "delivery/b": b"b" * 900})
     assert slipway("artifacts", "main").code == 4
-    assert not list((project.scratch / "jenkins").glob("*"))
+    assert [p.name for p in (project.scratch / "jenkins").iterdir()] == [".lock"]
 
 
 def test_a_build_without_a_delivery_has_nothing_to_fetch(

@@ -5,12 +5,12 @@ import sys
 from collections.abc import Sequence
 
 from ...config import Project
-from ...errors import ConfigError, EvidenceError, SlipwayError
+from ...errors import ConfigError, EvidenceError
 from ...report import terminal, words
 from ...tools.jenkins import Connection, builds
 from ...tools.jenkins.builds import Build, Pending
 from ...tools.jenkins.jobs import Job
-from .. import Done, say, warn
+from .. import Done, say
 from . import parameters, target, verdicts, watch
 
 LATEST = 10  # builds among which one that waits is looked for
@@ -31,7 +31,8 @@ def run(project: Project, args: argparse.Namespace) -> Done:
     """Shows what is asked and on what evidence, asks back, and answers.
 
     Raises:
-        EvidenceError: nothing waits, it was answered already, or this user may not answer.
+        EvidenceError: nothing waits, it was answered already, this user may not answer, or what
+            would be approved was altered.
     """
     values = parameters.parse(args.set or [])
     with target.connected(project, args) as connection:
@@ -39,7 +40,9 @@ def run(project: Project, args: argparse.Namespace) -> Done:
         build, question = _find(connection, job, args)
         where = f"{build.url}input/{question.key}"
         parameters.check(values, question.parameters, where)
-        _show(project, connection, build, question)
+        archived = _show(project, connection, build, question)
+        if not args.reject:
+            _refuse_doubtful(build, archived)
         verb = "reject" if args.reject else "approve"
         if not args.yes and not _agreed(f"{verb} {build.name}?", where):
             say("nothing was answered")
@@ -92,25 +95,30 @@ def _unlisted(build: Build, wanted: str | None) -> Pending:
     return Pending(wanted[:1].upper() + wanted[1:])
 
 
-def _show(project: Project, connection: Connection, build: Build, question: Pending) -> None:
+def _show(
+    project: Project, connection: Connection, build: Build, question: Pending
+) -> verdicts.Archived:
     """Prints what would be approved: the artefact, and every verdict that is archived."""
     say(watch.waiting(build, question))
-    try:
-        image = verdicts.image(connection, build)
-    except SlipwayError as error:
-        warn(f"jenkins: image.json is left out: {error.what}")
-        image = None
-    if image:
+    archived = verdicts.read(connection, build)
+    if archived.image:
+        image = archived.image
         say(f"  {image.kind} {image.subject} ({words.tidy(image.reference)})")
-    found = verdicts.read(connection, build)
-    verdicts.show(found, color=project.color)
-    if not found:
+    verdicts.show(archived, color=project.color)
+    if not archived.verdicts:
         say("  no verdict is archived yet; what Jenkins shows as failed tests:")
         verdicts.show_tests(connection, build)
-    if any(verdict.outcome == "warn" for verdict in found.values()):
+    if "warn" in archived.outcomes:
         say(f"  {terminal.paint('warn', project.color)}: approving accepts the warnings above")
     if build.report:
         say(f"  report: {build.url}Delivery/")
+    return archived
+
+
+def _refuse_doubtful(build: Build, archived: verdicts.Archived) -> None:
+    if archived.doubtful:
+        what = f"{', '.join(archived.doubtful)} can't be relied on: nothing was approved"
+        raise EvidenceError(what, build.url, "find out who changed it; or reject the build")
 
 
 def _agreed(text: str, where: str) -> bool:

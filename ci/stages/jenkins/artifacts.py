@@ -8,6 +8,7 @@ from ...config import Project
 from ...errors import ConfigError, EvidenceError
 from ...report import words
 from ...tools.jenkins import evidence
+from ...tools.locks import held
 from .. import Done, say
 from . import target
 
@@ -44,7 +45,8 @@ def run(project: Project, args: argparse.Namespace) -> Done:
             raise EvidenceError(f"{build.name} has archived no {FOLDER}", build.url, todo)
         own = f"{quote(job.name, safe='')}-{build.number}"
         into = args.into or project.scratch / "jenkins" / own
-        size = evidence.fetch(connection, build, names, into.absolute())
+        with held(project.scratch / "jenkins" / ".lock"):
+            size = evidence.fetch(connection, build, names, into.absolute())
     report = into / FOLDER / "report" / "index.html"
     say(f"{build.name}: {words.plural(len(names), 'file')}, {size / 1e6:.1f} MB, in {into}")
     if build.building:

@@ -9,7 +9,7 @@ from ...report import words
 from ...tools.jenkins import Connection, builds, jobs
 from ...tools.jenkins.builds import Build
 from ...tools.jenkins.jobs import Job
-from .. import Done, say
+from .. import Done, say, warn
 from . import cause, parameters, target, watch
 
 SEARCHES = 20  # for the build of a place in the queue that Jenkins has forgotten
@@ -45,7 +45,11 @@ def run(project: Project, args: argparse.Namespace) -> Done:
         job = target.job_of(project, args, connection)
         _check(connection, job, values)
         number = jobs.trigger(connection, job, values)
-        build = _begun(connection, job, number)
+        try:
+            build = _begun(connection, job, number)
+        except KeyboardInterrupt:
+            warn(f"the build stays in the queue: {target.command(args, 'abort', job)} ends it")
+            return Done("left", code=130)
         say(f"{build.name} has begun: {build.url}")
         if args.watch:
             return watch.follow(project, connection, job, build, args)

@@ -1,9 +1,11 @@
 """The verdicts that a build has archived, and what it says where there are none."""
 
 import re
+from dataclasses import dataclass
+from typing import TypeVar
 
-from ...errors import SlipwayError
-from ...records import Image, Verdict, parse
+from ...errors import SlipwayError, ToolError
+from ...records import Image, Record, Verdict, parse
 from ...report import terminal, words
 from ...tools.jenkins import Connection, evidence
 from ...tools.jenkins.builds import Build
@@ -12,41 +14,59 @@ from .. import say, warn
 VERDICT = re.compile(r"delivery/([a-z0-9]+-verdict|tests-[a-z0-9]+)\.json")
 IMAGE = "delivery/image.json"
 MOST = 20  # tests that are shown
+R = TypeVar("R", bound=Record)
 
 
-def read(connection: Connection, build: Build) -> dict[str, Verdict]:
-    """Name → verdict; one that cannot be relied on is named and left out."""
-    found = {}
+@dataclass(frozen=True)
+class Archived:
+    """What a build has archived about its decision."""
+
+    verdicts: dict[str, Verdict]  # by the record's name
+    image: Image | None
+    doubtful: tuple[str, ...]  # files that cannot be relied on
+
+    @property
+    def outcomes(self) -> set[str]:
+        """How the verdicts ended."""
+        return {verdict.outcome for verdict in self.verdicts.values()}
+
+
+def read(connection: Connection, build: Build) -> Archived:
+    """The records that are archived; one that cannot be relied on is named and left out."""
+    found: dict[str, Verdict] = {}
+    image, doubtful = None, []
     for path in build.artifacts:
         match = VERDICT.fullmatch(path)
-        if match:
-            try:
-                content = evidence.content(connection, build, path)
-                found[match[1]] = parse(content, Verdict, f"{build.url}artifact/{path}")
-            except SlipwayError as error:
-                if error.exit_code == 4:
-                    raise
-                warn(f"jenkins: {path} is left out: {error.what}")
-    return found
+        try:
+            if match:
+                found[match[1]] = _record(connection, build, path, Verdict)
+            elif path == IMAGE:
+                image = _record(connection, build, path, Image)
+        except SlipwayError as error:
+            if isinstance(error, ToolError):
+                raise
+            warn(f"jenkins: {path} is left out: {error.what}")
+            doubtful.append(path)
+    return Archived(found, image, tuple(doubtful))
 
 
-def image(connection: Connection, build: Build) -> Image | None:
-    """What was packed; None where nothing is archived about it."""
-    if IMAGE not in build.artifacts:
-        return None
-    content = evidence.content(connection, build, IMAGE)
-    return parse(content, Image, f"{build.url}artifact/{IMAGE}")
+def _record(connection: Connection, build: Build, path: str, cls: type[R]) -> R:
+    return parse(evidence.content(connection, build, path), cls, f"{build.url}artifact/{path}")
 
 
-def show(found: dict[str, Verdict], *, color: bool) -> None:
-    """Prints them, what blocked last: that is where people look."""
-    for verdict in sorted(found.values(), key=lambda v: v.outcome == "block"):
+def show(archived: Archived, *, color: bool) -> None:
+    """Prints the verdicts, what blocked last: that is where people look."""
+    for verdict in sorted(archived.verdicts.values(), key=lambda v: v.outcome == "block"):
         terminal.show(verdict, color=color)
 
 
 def show_tests(connection: Connection, build: Build) -> None:
     """Prints the failed tests that Jenkins shows; a warning is one, too."""
-    failed = evidence.failed_tests(connection, build)
+    try:
+        failed = evidence.failed_tests(connection, build)
+    except SlipwayError as error:  # they only illustrate
+        warn(f"jenkins: the test results are left out: {error.what}")
+        return
     for test in failed[:MOST]:
         say(f"  {words.tidy(test.name)}: {words.tidy(test.message)}")
         for line in test.details:

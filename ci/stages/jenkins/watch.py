@@ -1,18 +1,16 @@
 """`slipway jenkins watch`: follows a build's stages and log; exits as its delivery did."""
 
 import argparse
-from collections.abc import Iterator
 
 from ...config import Project
 from ...errors import ToolError
 from ...report import words
 from ...tools.jenkins import Connection, builds
-from ...tools.jenkins.builds import Build, Pending, Progress, Stage
+from ...tools.jenkins.builds import Build, Pending, Progress
 from ...tools.jenkins.jobs import Job
 from ...tools.jenkins.log import Log
-from .. import Done, say
+from .. import Done, say, warn
 from . import outcome, target, verdicts
-from .outcome import Traces
 from .view import View, view
 
 
@@ -44,13 +42,17 @@ def follow(
     Raises:
         ToolError: the build was deleted meanwhile, or Jenkins does not come back.
     """
-    with view(quiet=args.quiet) as shown:
-        how = target.command(args, "approve", job, build.number)
-        follower = _Follower(connection, build, shown, how)
-        while not follower.look():
-            connection.patience.sleep(follower.pause_s)
+    try:
+        with view(quiet=args.quiet) as shown:
+            how = target.command(args, "approve", job, build.number)
+            follower = _Follower(connection, build, shown, how)
+            while not follower.look():
+                connection.patience.sleep(follower.pause_s)
+    except KeyboardInterrupt:
+        warn(f"{build.name} goes on: {target.command(args, 'watch', job, build.number)}")
+        return Done("left", code=130)
     ended = builds.read(connection, job, build.number)
-    return _conclude(project, connection, ended, follower.progress, follower.traces)
+    return _conclude(project, connection, ended, follower)
 
 
 class _Follower:
@@ -61,7 +63,7 @@ class _Follower:
         self._log = Log(connection, build.path, self._take)
         self._asked: set[str] = set()  # questions that were told
         self._lines = self._still = 0
-        self.traces = Traces()
+        self.traces = outcome.Traces()
         self.progress = builds.progress(connection, build)
 
     @property
@@ -115,33 +117,31 @@ def waiting(build: Build, question: Pending) -> str:
     return f"{build.name} waits for a person: {words.tidy(question.message)} [{question.key}]"
 
 
-def _conclude(
-    project: Project, connection: Connection, build: Build, progress: Progress, traces: Traces
-) -> Done:
+def _conclude(project: Project, connection: Connection, build: Build, follower: _Follower) -> Done:
     """Prints the verdict; gives the exit code."""
-    found = verdicts.read(connection, build)
-    stage = outcome.culprit(progress.stages) if build.result == "FAILURE" else None
+    archived, traces = verdicts.read(connection, build), follower.traces
+    stage = outcome.culprit(follower.progress.stages) if build.result == "FAILURE" else None
     code = traces.code if traces.code is not None else outcome.code_of(stage)
-    verdicts.show(found, color=project.color)
-    loud = any(verdict.outcome in ("warn", "block") for verdict in found.values())
-    if build.result in ("FAILURE", "UNSTABLE") and not loud:
+    verdicts.show(archived, color=project.color)
+    if build.result in ("FAILURE", "UNSTABLE") and not archived.outcomes & {"warn", "block"}:
         verdicts.show_tests(connection, build)
     word = outcome.WORDS.get(build.result, build.result.lower())
-    took = words.duration(build.duration_ms / 1000)
-    say(f"{build.name}: {word} ({build.result}), after {took}")
-    for line in _why(build, stage, code, traces):
-        say(f"  {line}")
-    answer = outcome.exit_code(build.result, code, [v.outcome for v in found.values()])
-    return Done(word, code=answer)
-
-
-def _why(build: Build, stage: Stage | None, code: int | None, traces: Traces) -> Iterator[str]:
+    say(f"{build.name}: {word} ({build.result}), after {words.duration(build.duration_ms / 1000)}")
     if build.result in ("ABORTED", "NOT_BUILT"):
-        yield words.tidy("; ".join(build.reasons) or traces.ended or "Jenkins does not say why")
+        why = "; ".join(build.reasons) or traces.ended or "Jenkins does not say why"
+        say(f"  {words.tidy(why)}")
     if build.result == "FAILURE":
-        ended = f"exit {code}" if code is not None else "no step's exit code: see the log"
-        yield f"in stage {words.tidy(stage.name)}: {ended}" if stage else ended
+        place = f"in stage {words.tidy(stage.name)}: " if stage else ""
+        say(f"  {place}{_ended(code, archived)}")
     if build.description:
-        yield words.tidy(build.description)
+        say(f"  {words.tidy(build.description)}")
     if build.report:
-        yield f"report: {build.url}Delivery/"
+        say(f"  report: {build.url}Delivery/")
+    return Done(word, code=outcome.exit_code(build.result, code, archived.outcomes))
+
+
+def _ended(code: int | None, archived: verdicts.Archived) -> str:
+    if code is None:
+        return "no step's exit code: see the log"
+    unseen = code == 3 and "block" not in archived.outcomes
+    return f"exit {code}{', and no archived verdict says why: see the log' if unseen else ''}"

@@ -74,7 +74,7 @@ def read(connection: Connection, job: Job, number: int) -> Build:
     if answer.status == 404:
         todo = f"its latest is {job.last}" if job.last else "it has not been built yet"
         raise ConfigError(f"{job.name} has no build {number}", connection.url + path, todo)
-    data = answer.json()
+    data = answer.json(dict)
     actions = [action for action in data.get("actions") or () if isinstance(action, dict)]
     return Build(
         path=path,
@@ -95,7 +95,7 @@ def building(connection: Connection, build: Build) -> bool | None:
     """Whether a build still runs; None where it was deleted."""
     tree = {"tree": "building"}
     answer = connection.get(f"{build.path}api/json", params=tree, accept=(200, 404))
-    return bool(answer.json().get("building")) if answer.status == 200 else None
+    return bool(answer.json(dict).get("building")) if answer.status == 200 else None
 
 
 def progress(connection: Connection, build: Build) -> Progress:
@@ -103,7 +103,7 @@ def progress(connection: Connection, build: Build) -> Progress:
     answer = connection.get(f"{build.path}wfapi/describe", accept=(200, 404))
     if answer.status == 404:
         return Progress(known=False)
-    data = answer.json()
+    data = answer.json(dict)
     waits = "pendingInputActions" in (data.get("_links") or {})
     return Progress(True, tuple(map(_stage, data.get("stages") or ())), waits)
 
@@ -111,7 +111,7 @@ def progress(connection: Connection, build: Build) -> Progress:
 def pending(connection: Connection, build: Build) -> tuple[Pending, ...] | None:
     """What a build asks a person; None where Jenkins cannot tell."""
     answer = connection.get(f"{build.path}wfapi/pendingInputActions", accept=(200, 404))
-    return None if answer.status == 404 else tuple(map(_pending, answer.json()))
+    return None if answer.status == 404 else tuple(map(_pending, answer.json(list)))
 
 
 def settle(
@@ -178,8 +178,10 @@ def _pending(data: Mapping[str, Any]) -> Pending:
 
 def _form(question: Pending, values: Mapping[str, str]) -> dict[str, str]:
     """The form that Jenkins' own page sends: every parameter, with its default if not given."""
-    given = [
-        {"name": p.name, "value": values.get(p.name, "" if p.default is None else p.default)}
-        for p in question.parameters
-    ]
+    given: list[dict[str, Any]] = []
+    for parameter in question.parameters:
+        value = values.get(parameter.name, "" if parameter.default is None else parameter.default)
+        if "Boolean" in parameter.kind:
+            value = value in (True, "true")
+        given.append({"name": parameter.name, "value": value})
     return {"proceed": question.proceed, "json": json.dumps({"parameter": given})}

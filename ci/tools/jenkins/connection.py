@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from ...errors import ConfigError, SlipwayError, ToolError
@@ -20,6 +20,7 @@ CRUMBS = 2  # how many are tried for one request: the first may be of before a r
 MOST = 32 << 20  # bytes of an answer that is read as a whole
 STARTING = (429, 502, 503, 504)  # a controller, or what stands before it, asks for time
 NEVER_SENT = ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError")
+T = TypeVar("T", dict[str, Any], list[Any])
 Take = Callable[[Mapping[str, str], Iterator[bytes]], bytes]
 
 
@@ -33,16 +34,19 @@ class Answer:
     where: str = ""  # method and address
     again: bool = False  # it was sent before, and what was answered then was lost
 
-    def json(self) -> Any:
-        """The body parsed.
+    def json(self, kind: type[T]) -> T:
+        """The body parsed: a `dict` or a `list`.
 
         Raises:
-            SlipwayError: it is no JSON.
+            SlipwayError: it is something else.
         """
         try:
-            return json.loads(self.body)
+            found = json.loads(self.body)
         except (ValueError, RecursionError) as error:
             raise failures.not_json(self.headers, self.body, self.where) from error
+        if not isinstance(found, kind):
+            raise failures.not_json(self.headers, self.body, self.where)
+        return found
 
     @property
     def words(self) -> str:
@@ -100,7 +104,7 @@ class Connection:
         Args:
             path: below the controller's address.
             accept: the statuses that the caller can use.
-            take: reads a body piece by piece; called anew where the transfer broke.
+            take: reads the body of a 200 piece by piece; called anew where the transfer broke.
 
         Raises:
             SlipwayError: it cannot be reached, refuses, or fails.
@@ -132,7 +136,7 @@ class Connection:
         again = False
         while True:
             try:
-                answer = self._with_crumb(method, path, accept, **more)
+                answer = self._with_crumb(method, path, **more)
             except _Unanswered as lost:
                 if lost.sent and not repeatable:
                     raise lost.error from lost.__cause__
@@ -162,21 +166,21 @@ class Connection:
             return self.patience.restart_s
         return self.patience.first_s if answer.status == 500 and repeatable else 0.0
 
-    def _with_crumb(self, method: str, path: str, accept: Collection[int], **more: Any) -> Answer:
+    def _with_crumb(self, method: str, path: str, **more: Any) -> Answer:
         """One answer; after a 403 again with a new crumb, since a restart makes it invalid."""
-        answer = self._once(method, path, accept, **more)
+        answer = self._once(method, path, **more)
         for _ in range(CRUMBS):
             if method != "POST" or answer.status != 403 or not self._renew_crumb():
                 break
-            answer = self._once(method, path, accept, **more)
+            answer = self._once(method, path, **more)
         return answer
 
     def _renew_crumb(self) -> bool:
         """Whether there is a crumb that has not been tried."""
-        answer = self._once("GET", "crumbIssuer/api/json", (200,))
+        answer = self._once("GET", "crumbIssuer/api/json")
         if answer.status != 200:
             return False
-        issued = answer.json()
+        issued = answer.json(dict)
         crumb = {str(issued.get("crumbRequestField")): str(issued.get("crumb"))}
         fresh = crumb != self._crumb
         self._crumb = crumb
@@ -186,7 +190,6 @@ class Connection:
         self,
         method: str,
         path: str,
-        accept: Collection[int],
         *,
         params: Mapping[str, str] | None = None,
         data: Mapping[str, str] | None = None,
@@ -208,8 +211,9 @@ class Connection:
                 stream=True,
             ) as response:
                 names = {name.lower(): value for name, value in response.headers.items()}
-                read = take if take and response.status_code in accept else _whole
-                body = read(names, response.iter_content(PIECE))
+                pieces = response.iter_content(PIECE)
+                wanted = take and response.status_code == 200
+                body = take(names, pieces) if take and wanted else whole(pieces, MOST, where)
                 return Answer(response.status_code, names, body, where)
         except requests.exceptions.SSLError as error:
             raise failures.untrusted(_root(error), where) from error
@@ -231,28 +235,35 @@ def address(url: str) -> str:
     Raises:
         ConfigError: it is none, or holds a password.
     """
-    parts = urlsplit(url)
-    todo = "give it as https://host[:port][/path]"
     try:
-        port_fits = parts.port != 0
-    except ValueError:
-        port_fits = False
-    if parts.scheme not in ("http", "https") or not parts.hostname or not port_fits:
-        shown = re.sub(r"//[^/@]*@", "//…@", url)
+        parts = urlsplit(url)
+        whole_one = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port or an IPv6 address that is none
+        whole_one = None
+    if not whole_one:
+        shown = re.sub(r"//[^/@]*@", "//…@", url)[: failures.WORDS]
+        todo = "give it as https://host[:port][/path]"
         raise ConfigError(f"'{shown}' is not the address of a Jenkins", "url", todo)
     if parts.username or parts.password:
         todo = f"set {failures.VARIABLES} instead"
-        raise ConfigError("the address holds a user or a password", parts.hostname, todo)
+        raise ConfigError(
+            "the address holds a user or a password", parts.netloc.rpartition("@")[2], todo
+        )
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}/"
 
 
-def _whole(_: Mapping[str, str], pieces: Iterator[bytes]) -> bytes:
-    found = b""
+def whole(pieces: Iterator[bytes], most: int, where: str) -> bytes:
+    """A body in one piece.
+
+    Raises:
+        ToolError: it is longer than `most` bytes.
+    """
+    found = bytearray()
     for piece in pieces:
         found += piece
-        if len(found) > MOST:
-            raise ToolError(f"an answer is longer than {MOST >> 20} MB", "Jenkins", "see its log")
-    return found
+        if len(found) > most:
+            raise ToolError(f"more than {most >> 20} MB came", where, "look at it in Jenkins")
+    return bytes(found)
 
 
 def _basic(login: tuple[str, str]) -> Callable[["PreparedRequest"], "PreparedRequest"]:

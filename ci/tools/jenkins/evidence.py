@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from ...errors import EvidenceError, ToolError
 from .builds import Build
-from .connection import Connection
+from .connection import Connection, whole
 
 RECORD = 2 << 20  # bytes; a record stays below 1 MB
 MOST_BYTES = 512 << 20
@@ -34,12 +34,7 @@ def content(connection: Connection, build: Build, name: str, most: int = RECORD)
     """
 
     def take(_: Mapping[str, str], pieces: Iterator[bytes]) -> bytes:
-        found = b""
-        for piece in pieces:
-            found += piece
-            if len(found) > most:
-                raise _too_much(most, f"{build.url}artifact/{name}")
-        return found
+        return whole(pieces, most, f"{build.url}artifact/{name}")
 
     return connection.get(_path(build, name), take=take).body
 
@@ -49,7 +44,7 @@ def failed_tests(connection: Connection, build: Build) -> tuple[Failed, ...]:
     fields = "className,name,status,errorDetails,errorStackTrace"
     tree = {"tree": f"suites[cases[{fields}]]"}
     answer = connection.get(f"{build.path}testReport/api/json", params=tree, accept=(200, 404))
-    suites = answer.json().get("suites") or () if answer.status == 200 else ()
+    suites = answer.json(dict).get("suites") or () if answer.status == 200 else ()
     return tuple(
         Failed(
             f"{case.get('className')}: {case.get('name')}",

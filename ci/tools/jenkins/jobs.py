@@ -117,8 +117,12 @@ def trigger(connection: Connection, job: Job, values: Mapping[str, str]) -> int:
         values: parameter → value; what is not named has its default.
 
     Raises:
+        ConfigError: the job is disabled.
         ToolError: Jenkins does not queue it.
     """
+    if not job.buildable:
+        todo = "enable it in Jenkins"
+        raise ConfigError(f"{job.name} can't be built: it is disabled", job.path, todo)
     entry = "build" if job.parameters is None else "buildWithParameters"
     path = f"{job.path}{entry}"
     answer = connection.post(path, values, accept=(201, 302, 303, 400, 409))
@@ -126,8 +130,6 @@ def trigger(connection: Connection, job: Job, values: Mapping[str, str]) -> int:
         path = f"{job.path}buildWithParameters"
         answer = connection.post(path, values, accept=(201, 302, 303, 409))
     where = f"POST {connection.url}{path}"
-    if answer.status == 409 or not job.buildable:
-        raise ConfigError(f"{job.name} can't be built: it is disabled", where, "enable the job")
     queued = QUEUED.search(answer.headers.get("location", ""))
     if not queued:
         said = answer.words or f"it says {answer.status} and names no place in the queue"
@@ -141,7 +143,7 @@ def queued(connection: Connection, number: int) -> Queued:
     answer = connection.get(f"queue/item/{number}/api/json", params=tree, accept=(200, 404))
     if answer.status == 404:
         return Queued(number, gone=True)
-    data = answer.json()
+    data = answer.json(dict)
     return Queued(
         number,
         str(data.get("why") or ""),
@@ -167,7 +169,7 @@ def _json(connection: Connection, path: str, tree: str) -> Any:
     """Some fields of what is at a path; None where there is nothing."""
     answer = connection.get(f"{path}api/json", params={"tree": tree}, accept=(200, 404))
     if answer.status == 200:
-        return answer.json()
+        return answer.json(dict)
     if "x-jenkins" not in answer.headers:
         todo = "check url under [jenkins] in delivery.toml, with the path that Jenkins has there"
         raise ConfigError("no Jenkins answers there", f"{connection.url}{path}", todo)

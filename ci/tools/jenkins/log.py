@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 
+from ...errors import ToolError
 from .connection import Connection
 
 LONGEST = 65_536  # bytes of one line; what is longer is shown in pieces
@@ -56,7 +57,7 @@ class Log:
         answer = self._connection.get(self._path, params=start, accept=(200, 404), take=take)
         if answer.status == 404:
             return "gone"
-        self._offset = int(answer.headers.get("x-text-size", self._offset))
+        self._offset = self._size(answer.headers)
         self._rest, self._shown = found[0], 0
         if answer.headers.get("x-more-data") == "true":
             return "more"
@@ -64,9 +65,16 @@ class Log:
         self._rest = b""
         return "end"
 
+    def _size(self, headers: Mapping[str, str]) -> int:
+        size = headers.get("x-text-size", "")
+        if not size.isdecimal():
+            todo = "see what stands between: it takes X-Text-Size out of answers"
+            raise ToolError("Jenkins does not say how long the log is", self._path, todo)
+        return int(size)
+
     def _pass_on(self, headers: Mapping[str, str], pieces: Iterator[bytes]) -> bytes:
         """Shows the lines of one answer but those that were shown; gives the unfinished one."""
-        if int(headers.get("x-text-size", self._offset)) < self._offset:
+        if self._size(headers) < self._offset:
             return b""  # the console was shortened: Jenkins sends all of it again
         lines, count = Lines(self._rest), 0
         for piece in pieces:
