@@ -74,6 +74,7 @@ class Build:
     status: str = ""  # what the stage view says at the end, where it differs
     reasons: list[str] = field(default_factory=list)
     description: str = ""
+    published: bool = False  # a page
     values: dict[str, str] = field(default_factory=dict)  # given to an input
 
     def __post_init__(self) -> None:

@@ -480,6 +480,11 @@ class Controller:
         content = build.files.get(unquote(groups["file"])) if build else None
         return oops(404) if content is None else Reply(200, content, "application/octet-stream")
 
+    def show_page(self, groups: Any, query: Any, form: Any, user: str) -> Reply:
+        """What HTML Publisher shows."""
+        build = self.build(groups)
+        return Reply(200, b"<html>") if build and build.published else oops(404)
+
     def show_tests(self, groups: Any, query: Any, form: Any, user: str) -> Reply:
         """The test results: two cases, of which one failed."""
         build = self.build(groups)
@@ -511,6 +516,7 @@ ROUTES: list[tuple[str, Route]] = [
     (rf"POST {BUILD}/input/(?P<key>\w+)/(?P<verb>proceed|proceedEmpty|abort)", Controller.settle),
     (rf"POST {BUILD}/stop", Controller.stop),
     (rf"GET {BUILD}/artifact/(?P<file>.+)", Controller.show_file),
+    (rf"GET {BUILD}/Delivery/", Controller.show_page),
     (rf"GET {BUILD}/testReport/api/json", Controller.show_tests),
     (r"POST /pipeline-model-converter/validate", Controller.lint),
 ]

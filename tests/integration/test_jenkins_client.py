@@ -408,6 +408,16 @@ def test_what_was_altered_is_not_approved_but_may_be_rejected(
     assert slipway("approve", "main", "--yes", "--reject").code == 0
 
 
+def test_the_report_is_named_where_it_is(jenkins: Controller, slipway: Slipway) -> None:
+    waiting(jenkins, files=REPORT)
+    archived_only = slipway("approve", "main").out
+    assert (
+        f"report: {jenkins.url}/job/team/job/slipway/job/main/1/artifact/delivery" in archived_only
+    )
+    jenkins.jobs[MAIN].builds[1].published = True
+    assert "/job/main/1/Delivery/\n" in slipway("approve", "main").out
+
+
 def test_a_rejection_ends_the_build(jenkins: Controller, slipway: Slipway) -> None:
     waiting(jenkins)
     assert "main #1: rejected" in slipway("approve", "main", "1", "--reject", "--yes").out
@@ -604,6 +614,12 @@ def test_the_controller_lints_a_jenkinsfile(
 
 
 # who asks, and where
+
+
+def test_a_job_may_be_called_login(jenkins: Controller, slipway: Slipway) -> None:
+    jenkins.add(("login",), script=lambda _: [Step(60)])
+    assert slipway("trigger", "--job", "login").code == 0
+    assert slipway("abort", "--job", "login").code == 0
 
 
 @pytest.mark.parametrize("login", [("admin", "admin-pass"), ("admin", "11a")])

@@ -110,8 +110,7 @@ def _show(
         verdicts.show_tests(connection, build)
     if "warn" in archived.outcomes:
         say(f"  {terminal.paint('warn', project.color)}: approving accepts the warnings above")
-    if build.report:
-        say(f"  report: {build.url}Delivery/")
+    verdicts.show_report(connection, build)
     return archived
 
 

@@ -60,6 +60,17 @@ def show(archived: Archived, *, color: bool) -> None:
         terminal.show(verdict, color=color)
 
 
+def show_report(connection: Connection, build: Build) -> None:
+    """Prints where the page for people is."""
+    try:
+        where = evidence.report(connection, build)
+    except SlipwayError as error:
+        where = ""
+        warn(f"jenkins: the report is left out: {error.what}")
+    if where:
+        say(f"  report: {where}")
+
+
 def show_tests(connection: Connection, build: Build) -> None:
     """Prints the failed tests that Jenkins shows; a warning is one, too."""
     try:

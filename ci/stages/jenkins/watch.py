@@ -135,8 +135,7 @@ def _conclude(project: Project, connection: Connection, build: Build, follower: 
         say(f"  {place}{_ended(code, archived)}")
     if build.description:
         say(f"  {words.tidy(build.description)}")
-    if build.report:
-        say(f"  report: {build.url}Delivery/")
+    verdicts.show_report(connection, build)
     return Done(word, code=outcome.exit_code(build.result, code, archived.outcomes))
 
 

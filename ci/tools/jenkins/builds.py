@@ -29,7 +29,6 @@ class Build:
     duration_ms: int
     artifacts: tuple[str, ...]
     reasons: tuple[str, ...]  # why it was ended from outside
-    report: bool  # it has published a page
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,6 @@ def read(connection: Connection, job: Job, number: int) -> Build:
         duration_ms=int(data.get("duration") or 0),
         artifacts=tuple(str(a.get("relativePath")) for a in data.get("artifacts") or ()),
         reasons=tuple(_reasons(actions)),
-        report=any("HtmlPublisher" in str(action.get("_class")) for action in actions),
     )
 
 

@@ -14,6 +14,8 @@ from .connection import Connection, whole
 RECORD = 2 << 20  # bytes; a record stays below 1 MB
 MOST_BYTES = 512 << 20
 MOST_FILES = 10_000
+PAGE = "Delivery/"  # as `publishHTML` in the Jenkinsfile names it
+REPORT = "delivery/report/index.html"
 FAILED = ("FAILED", "REGRESSION")
 
 
@@ -37,6 +39,16 @@ def content(connection: Connection, build: Build, name: str, most: int = RECORD)
         return whole(pieces, most, f"{build.url}artifact/{name}")
 
     return connection.get(_path(build, name), take=take).body
+
+
+def report(connection: Connection, build: Build) -> str:
+    """The address of the page that a build has published or archived; empty where there is none.
+
+    The page is there before the files are archived: while the build waits for its approval.
+    """
+    if connection.get(f"{build.path}{PAGE}", accept=(200, 404)).status == 200:
+        return f"{build.url}{PAGE}"
+    return f"{build.url}artifact/{REPORT}" if REPORT in build.artifacts else ""
 
 
 def failed_tests(connection: Connection, build: Build) -> tuple[Failed, ...]:

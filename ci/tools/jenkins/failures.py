@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from ...errors import ConfigError, EvidenceError, SlipwayError, ToolError
 
 WORDS = 200  # characters of Jenkins' own message that are shown
-LOGIN = ("/login", "/securityRealm/", "/oauth", "/saml")
+LOGIN = re.compile(r"/(login|securityRealm|oauth2?|saml2?|openid)(/|$)")
 VARIABLES = "SLIPWAY_JENKINS_USER and SLIPWAY_JENKINS_TOKEN"
 MESSAGE = re.compile(r"<b>Message</b>\s*(.*?)</p>|<h1[^>]*>\s*Error\s*</h1>\s*<p>(.*?)</p>", re.S)
 SUBMITTER = re.compile(r"You need to be .{1,200}? to submit this")
@@ -71,7 +71,7 @@ def not_json(headers: Mapping[str, str], body: bytes, where: str) -> SlipwayErro
 def wants_login(headers: Mapping[str, str]) -> bool:
     """Whether an answer leads to a login page."""
     path = urlsplit(headers.get("location", "")).path
-    return any(place in path for place in LOGIN)
+    return "/job/" not in path and bool(LOGIN.search(path))  # a job may be called `login`
 
 
 def login_wanted(where: str) -> EvidenceError:

@@ -122,7 +122,8 @@ def trigger(connection: Connection, job: Job, values: Mapping[str, str]) -> int:
     """
     if not job.buildable:
         todo = "enable it in Jenkins"
-        raise ConfigError(f"{job.name} can't be built: it is disabled", job.path, todo)
+        where = connection.url + job.path
+        raise ConfigError(f"{job.name} can't be built: it is disabled", where, todo)
     entry = "build" if job.parameters is None else "buildWithParameters"
     path = f"{job.path}{entry}"
     answer = connection.post(path, values, accept=(201, 302, 303, 400, 409))
