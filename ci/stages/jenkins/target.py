@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import re
 import shlex
 from collections.abc import Iterator
 
@@ -89,7 +90,7 @@ def build_of(connection: Connection, job: Job, build: str | None) -> Build:
     Raises:
         ConfigError: it is no number, or there is no such build.
     """
-    if build and not (build.isascii() and build.isdigit()):
+    if build and not re.fullmatch(r"[0-9]{1,9}", build):
         where = f"slipway jenkins … {job.name} {build}"
         raise ConfigError(f"'{build}' is not a build's number", where, "give its number")
     if not build and not job.last:

@@ -125,7 +125,7 @@ def _conclude(project: Project, connection: Connection, build: Build, follower: 
     verdicts.show(archived, color=project.color)
     if build.result in ("FAILURE", "UNSTABLE") and not archived.outcomes & {"warn", "block"}:
         verdicts.show_tests(connection, build)
-    word = outcome.WORDS.get(build.result, build.result.lower())
+    word = outcome.WORDS.get(build.result, "ended")
     say(f"{build.name}: {word} ({build.result}), after {words.duration(build.duration_ms / 1000)}")
     if build.result in ("ABORTED", "NOT_BUILT"):
         why = "; ".join(build.reasons) or traces.ended or "Jenkins does not say why"

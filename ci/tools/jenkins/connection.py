@@ -196,6 +196,7 @@ class Connection:
         take: Take | None = None,
     ) -> Answer:
         import requests
+        from urllib3.exceptions import LocationValueError
 
         where = f"{method} {self.url}{path}"
         try:
@@ -216,14 +217,18 @@ class Connection:
                 body = take(names, pieces) if take and wanted else whole(pieces, MOST, where)
                 return Answer(response.status_code, names, body, where)
         except requests.exceptions.SSLError as error:
-            raise failures.untrusted(_root(error), where) from error
-        except requests.exceptions.InvalidURL as error:
+            why = _root(error)
+            if not self._met or "certificate" in why.lower():
+                raise failures.untrusted(why, where) from error
+            told: SlipwayError = failures.unanswered(why, where, sent=method == "POST")
+            raise _Unanswered(told, sent=True) from error
+        except (requests.exceptions.InvalidURL, LocationValueError) as error:
             raise failures.unknown_host(_root(error), where) from error
         except (requests.RequestException, OSError) as error:
             why = type(getattr(error.args[0] if error.args else None, "reason", None)).__name__
             sent = why not in NEVER_SENT and not isinstance(error, requests.ConnectTimeout)
             if why == "NameResolutionError":
-                told: SlipwayError = failures.unknown_host(_root(error), where)
+                told = failures.unknown_host(_root(error), where)
             else:
                 told = failures.unanswered(_root(error), where, sent=sent and method == "POST")
             raise _Unanswered(told, sent=sent) from error
