@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from slipway.config import Project, load
 from slipway.errors import SlipwayError
 from slipway.records import Finding, Image, Verdict, canonical, seal
 from slipway.typed import plain
-from tests import deliveries
+from tests import deliveries, jenkins_server
 from tests.jenkins_builds import NOTE, Question, Step, delivery, stage
 from tests.jenkins_server import Controller, serving
 
@@ -132,7 +133,7 @@ def test_a_build_is_started_followed_and_its_verdict_shown(
     assert "main waits: ‘cpu-1’ is offline" in done.out
     assert f"main #1 has begun: {jenkins.url}/job/team/job/slipway/job/main/1/" in done.out
     assert "── Data gate: passed" in done.out
-    assert "+ slipway release\n" in done.out
+    assert done.out.count("+ slipway release\n") == done.out.count("+ slipway plan\n") == 1
     assert "data: pass (1 of 1 finding passed)" in done.out
     assert "main #1: passed (SUCCESS)" in done.out
     assert "\x1b" not in done.out and "ha:////" not in done.out
@@ -228,7 +229,7 @@ def test_a_build_that_waits_says_how_to_answer_and_is_followed_on(
 
     def answer_after_two_looks() -> None:
         asked.append("look")
-        if len(asked) == 6:
+        if len(asked) == 12:
             build.answer("Production", "Release manager", yes=True, values={}, now=build.clock)
 
     original = jenkins.advance
@@ -247,6 +248,18 @@ def test_the_console_is_whole_whatever_the_polls_cut(jenkins: Controller, slipwa
     jenkins.jobs[MAIN].script = lambda _: [*steps, Step(log=b"\n", result="SUCCESS")]
     jenkins.begin(jenkins.jobs[MAIN])
     assert "before 5 € –\n[Pipeline] sh\nlast\nFinished: SUCCESS\n" in slipway("watch", "main").out
+
+
+def test_a_console_that_is_shortened_is_not_told_again(
+    jenkins: Controller, slipway: Slipway
+) -> None:
+    job = jenkins.jobs[MAIN]
+    cut = Step(0.2, does=lambda: setattr(job.builds[1], "log", b"one\n"))
+    rest = Step(0.2, log="three\n", result="SUCCESS")
+    job.script = lambda _: [Step(log="one\ntwo\n"), cut, rest]
+    jenkins.begin(job)
+    told = slipway("watch", "main").out.splitlines()[1:5]
+    assert told == ["one", "two", "three", "Finished: SUCCESS"]
 
 
 def test_escape_sequences_and_broken_bytes_reach_no_terminal(
@@ -302,6 +315,22 @@ def test_a_build_that_is_taken_out_of_the_queue_is_told(
     done = slipway("trigger", "main")
     assert done.code == 4
     assert "the build of main was taken out of the queue" in done.err
+
+
+def test_a_job_that_gets_parameters_meanwhile_is_built(
+    jenkins: Controller, slipway: Slipway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, triggered = jenkins.jobs[FEATURE], Controller.trigger
+
+    def first_learn(*request: Any) -> object:
+        job.definitions = PARAMETERS
+        return triggered(*request)
+
+    routes = [(p, first_learn if r is triggered else r) for p, r in jenkins_server.ROUTES]
+    monkeypatch.setattr(jenkins_server, "ROUTES", routes)
+    assert "feature/x #1 has begun" in slipway("trigger", "feature/x").out
+    asked = [one.rpartition("/")[2] for one in jenkins.asked if one.startswith("POST")]
+    assert asked == ["build", "buildWithParameters"]
 
 
 def test_a_branch_with_a_slash_is_built_first_without_and_then_with_parameters(

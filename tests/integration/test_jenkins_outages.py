@@ -135,6 +135,31 @@ def test_what_breaks_once_is_asked_again_and_no_line_is_lost_or_told_twice(
     assert rule.times == 0
 
 
+def test_a_long_log_that_breaks_off_is_told_whole_and_once(
+    jenkins: Controller, slipway: Slipway, through: Project, relay: Relay
+) -> None:
+    lines = [f"line {number}" for number in range(20_000)]
+    log = "".join(f"{line}\n" for line in lines)
+    jenkins.jobs[MAIN].script = lambda _: [Step(0.0, log=log, result="SUCCESS")]
+    jenkins.begin(jenkins.jobs[MAIN])
+    relay.rules += [Rule("GET", "progressiveText", cut_answer=cut) for cut in (70_000, 150_000)]
+    done = slipway("watch", "main", on=through)
+    assert [line for line in done.out.splitlines() if line.startswith("line ")] == lines
+    assert not any(rule.times for rule in relay.rules)
+
+
+@pytest.mark.parametrize(("verb", "part"), [("abort", "stop"), ("trigger", "buildWithParameters")])
+def test_a_login_page_is_not_taken_for_a_yes(
+    jenkins: Controller, slipway: Slipway, through: Project, relay: Relay, verb: str, part: str
+) -> None:
+    jenkins.jobs[MAIN].script = lambda _: [Step(60)]
+    jenkins.begin(jenkins.jobs[MAIN])
+    relay.rules.append(Rule("POST", part, status=302, headers={"Location": "/login?from=%2F"}))
+    done = slipway(verb, "main", on=through)
+    assert done.code == 5
+    assert "wants to know who asks" in done.err
+
+
 def test_an_answer_to_a_trigger_that_was_lost_starts_no_second_build(
     jenkins: Controller, slipway: Slipway, through: Project, relay: Relay
 ) -> None:
