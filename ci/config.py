@@ -32,6 +32,8 @@ class Project:
     docker_host: str = LOCAL_DOCKER
     docker_config: Path = Path("~/.docker")  # where Docker keeps its credentials
     registry_login: tuple[str, str] | None = field(default=None, repr=False)  # user, password
+    jenkins_url: str = ""  # where `[jenkins] url` is empty
+    jenkins_login: tuple[str, str] = field(default=("", ""), repr=False)  # user, token
 
     @property
     def delivery(self) -> Path:
@@ -93,6 +95,8 @@ def load(start: Path | None = None) -> Project:
         docker_host=os.environ.get("DOCKER_HOST") or LOCAL_DOCKER,
         docker_config=_docker_config(),
         registry_login=_registry_login(),
+        jenkins_url=os.environ.get("JENKINS_URL", ""),
+        jenkins_login=_jenkins_login(),
     )
 
 
@@ -108,6 +112,11 @@ def _registry_login() -> tuple[str, str] | None:
         if user:
             return user, password
     return None
+
+
+def _jenkins_login() -> tuple[str, str]:
+    user, token = (os.environ.get(f"SLIPWAY_JENKINS_{n}", "") for n in ("USER", "TOKEN"))
+    return user, token
 
 
 def home() -> Path:

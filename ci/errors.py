@@ -1,5 +1,7 @@
 """The three ways a command can fail that are not a bug and not a gate's answer."""
 
+SUPERSEDED = 6  # exit code of `slipway jenkins watch`: a newer build went ahead of this one
+
 
 class SlipwayError(Exception):
     """A failure with an exit code and a message of three lines: what, where, what to do."""

@@ -175,6 +175,18 @@ class Ledger:
 
 
 @dataclass(frozen=True)
+class Jenkins:
+    """The controller that `slipway jenkins` speaks to; user and token come from the environment."""
+
+    url: str = ""  # its address; empty: JENKINS_URL
+    job: str = ""  # the multibranch job, behind its folders: `team/slipway`
+    ca: str = ""  # file of the authority behind its TLS; empty: the system's
+    poll_s: float = 1.0  # between two looks at a build; up to five times that while nothing moves
+    answer_s: float = 30.0  # for one answer
+    restart_s: float = 300.0  # how long a controller that restarts is waited for
+
+
+@dataclass(frozen=True)
 class Config:
     """All of `delivery.toml`."""
 
@@ -191,6 +203,7 @@ class Config:
     approval: ApprovalRules = field(default_factory=ApprovalRules)
     ledger: Ledger = field(default_factory=Ledger)
     drill: DrillRules = field(default_factory=DrillRules)
+    jenkins: Jenkins = field(default_factory=Jenkins)
 
 
 def parse(text: str, where: str = FILE) -> Config:
@@ -232,6 +245,9 @@ def _refuse_odd(config: Config) -> None:
         for key in ("load_per_s", "load_for_s", "memory_mb", "cpus", "canary_h", "ready_s"):
             if not getattr(environment, key) > 0:
                 raise Mismatch(f"{where}.{key}", "not above 0")
+    for key in ("poll_s", "answer_s", "restart_s"):
+        if not getattr(config.jenkins, key) > 0:
+            raise Mismatch(f"jenkins.{key}", "not above 0")
     for key in ("base", "proxy"):
         named = getattr(config.image, key)
         if named and not PINNED.fullmatch(named):

@@ -56,10 +56,21 @@ def commands() -> str:
 def _command(name: str, text: str) -> str:
     parser = stages.Parser(prog=f"slipway {name}", add_help=False)
     stages.module_of(name).add_arguments(parser)
-    actions = parser._actions
-    usage = " ".join(["slipway", name, *(_usage(action) for action in actions)])
+    verbs = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    if not verbs:
+        return _arguments(f"## {name}\n\n{text}", f"slipway {name}", parser)
+    chapters = [
+        _arguments(f"### {name} {verb}\n\n{below.description}", f"slipway {name} {verb}", below)
+        for verb, below in verbs[0].choices.items()
+    ]
+    return "\n\n".join([f"## {name}\n\n{text}", *chapters])
+
+
+def _arguments(head: str, call: str, parser: argparse.ArgumentParser) -> str:
+    actions = [action for action in parser._actions if action.dest != "help"]
+    usage = " ".join([call, *(_usage(action) for action in actions)])
     rows = [(f"`{_call(a)}`", _help(a)) for a in actions]
-    chapter = f"## {name}\n\n{text}\n\n```text\n{usage}\n```"
+    chapter = f"{head}\n\n```text\n{usage}\n```"
     return f"{chapter}\n\n{_table(('argument', 'meaning'), rows)}" if rows else chapter
 
 
@@ -138,6 +149,7 @@ def toml() -> str:
         ("[approval]", settings.ApprovalRules),
         ("[ledger]", settings.Ledger),
         ("[drill]", settings.DrillRules),
+        ("[jenkins]", settings.Jenkins),
     ]
     return "\n\n".join(_chapter(f"## {title}", cls) for title, cls in chapters)
 

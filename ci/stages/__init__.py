@@ -37,6 +37,7 @@ COMMANDS = {
     "reproduce": "train a release again from its commit and data, and compare",
     "prune": "remove what no environment and no rollback window needs",
     "stop": "end an environment's services",
+    "jenkins": "start, follow, approve and end builds of a Jenkins",
     "env": "set up this checkout's Python environment",
 }
 

@@ -18,6 +18,12 @@ def commit(root: Path) -> str:
     return head.out.strip() + ("-dirty" if changed.strip() else "")
 
 
+def branch(root: Path) -> str:
+    """The branch that is checked out; empty where none is."""
+    named = run(["git", "symbolic-ref", "--quiet", "--short", "HEAD"], cwd=root)
+    return named.out.strip() if named.code == 0 else ""
+
+
 def files(root: Path, *paths: str) -> list[str]:
     """Tracked files and new ones that git does not ignore, sorted, below `paths`."""
     listed = check(
