@@ -26,6 +26,7 @@ class Project:
     docker_host: str = LOCAL_DOCKER
     docker_config: Path = Path("~/.docker")  # where Docker keeps its credentials
     registry_login: tuple[str, str] | None = field(default=None, repr=False)  # user, password
+    jenkins_login: tuple[str, str] = field(default=("", ""), repr=False)  # user, token
 
     @property
     def delivery(self) -> Path:
@@ -80,6 +81,7 @@ def load(start: Path | None = None) -> Project:
         docker_host=os.environ.get("DOCKER_HOST") or LOCAL_DOCKER,
         docker_config=_docker_config(),
         registry_login=_registry_login(),
+        jenkins_login=_jenkins_login(),
     )
 
 
@@ -91,6 +93,11 @@ def _docker_config() -> Path:
 def _registry_login() -> tuple[str, str] | None:
     user, password = (os.environ.get(f"SLIPWAY_REGISTRY_{n}", "") for n in ("USER", "PASSWORD"))
     return (user, password) if user else None
+
+
+def _jenkins_login() -> tuple[str, str]:
+    user, token = (os.environ.get(f"SLIPWAY_JENKINS_{n}", "") for n in ("USER", "TOKEN"))
+    return user, token
 
 
 def home() -> Path:

@@ -34,6 +34,7 @@ COMMANDS = {
     "rollback": "put an earlier release back",
     "prune": "remove what no environment and no rollback window needs",
     "stop": "end an environment's services",
+    "doctor": "what this machine, or a Jenkins, lacks, and how to mend it",
     "env": "set up this checkout's Python environment",
 }
 
