@@ -98,7 +98,7 @@ def look(url: str, login: tuple[str, str], job: str, people: tuple[str, ...]) ->
                 _json(_get(session, base, "lockable-resources/api/json")), "resources", "name"
             ),
             people={name: _known(session, base, name) for name in people},
-            job=_job(config.content) if config.status_code == 200 else None,
+            job=parse_job(config.content) if config.status_code == 200 else None,
             job_status=config.status_code,
             notify_status=_get(stranger, base, "git/notifyCommit").status_code,
             csp=_policy(session, base, job),
@@ -227,7 +227,7 @@ def _skew(answer: "Response") -> float:
     return said + 0.5 - time.time()  # it is told in whole seconds
 
 
-def _job(raw: bytes) -> Job:
+def parse_job(raw: bytes) -> Job:
     """A multibranch job's `config.xml`; Jenkins writes XML 1.1, which no parser here reads."""
     try:
         root = xml.fromstring(re.sub(rb"^\s*<\?xml[^>]*\?>", b"", raw))  # noqa: S314  (no entities)

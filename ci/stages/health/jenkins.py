@@ -232,7 +232,7 @@ def _job(project: Project, facts: JenkinsFacts) -> Iterator[Check]:
         needed=FILE,
         mend=f"Configure, Build Configuration: set the script path to {FILE}",
     )
-    built = _builds(job, project.config.ledger.branch)
+    built = builds(job, project.config.ledger.branch)
     yield check(
         section,
         "ledger's branch",
@@ -252,7 +252,7 @@ def _job(project: Project, facts: JenkinsFacts) -> Iterator[Check]:
     yield from _pushes(facts, job)
 
 
-def _builds(job: Job, name: str) -> bool:
+def builds(job: Job, name: str) -> bool:
     """Whether a branch of this name is built."""
     return all(_lets_in(one, name) for one in job.filters)
 
