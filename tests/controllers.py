@@ -37,7 +37,11 @@ class Controller:
         path, user = urlsplit(target).path.strip("/"), self._user(headers)
         self.asked.append((method, path, user or ""))
         if self.failing:
-            return self.failing.pop(0), "text/html", b"<html>Jenkins is getting ready to work</html>"
+            return (
+                self.failing.pop(0),
+                "text/html",
+                b"<html>Jenkins is getting ready to work</html>",
+            )
         if user is None:
             return 401, "text/html", b"<html>Invalid password/token</html>"
         if method == "POST":
@@ -112,7 +116,10 @@ def _handler(controller: Controller) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(content)))
             known = controller.answers.get(urlsplit(self.path).path.strip("/"), {})
-            for name, value in {**controller.answers["headers"], **known.get("headers", {})}.items():
+            for name, value in {
+                **controller.answers["headers"],
+                **known.get("headers", {}),
+            }.items():
                 self.send_header(name, value)
             if "JSESSIONID" not in self.headers.get("Cookie", ""):
                 self.send_header("Set-Cookie", "JSESSIONID.1=node0; Path=/; HttpOnly")
@@ -146,7 +153,7 @@ def main() -> None:
     secrets = Path("/run/secrets")
     names = {"admin": "admin_password", "agents": "agents_password"}
     passwords = {user: (secrets / file).read_text() for user, file in names.items()}
-    with serving(Controller(passwords), 8080, "0.0.0.0"):  # noqa: S104  (of a container)
+    with serving(Controller(passwords), 8080, "0.0.0.0"):
         threading.Event().wait()
 
 

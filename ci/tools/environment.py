@@ -102,6 +102,12 @@ def installer(requirements: Path, envs: Path, env: Mapping[str, str] | None) -> 
     return folder / "bin" / "uv"
 
 
+def installed(requirements: Path, envs: Path) -> Path | None:
+    """The path of `uv` if it was installed already."""
+    folder = envs / f"installer-{_key(requirements)}"
+    return folder / "bin" / "uv" if (folder / ".complete").exists() else None
+
+
 def _install(command: Sequence[str | Path], folder: Path, env: Mapping[str, str] | None) -> None:
     done = run(command, cwd=folder, timeout_s=1800, env=env)
     if done.code:

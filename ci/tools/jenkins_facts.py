@@ -156,7 +156,9 @@ def _get(session: "Session", base: str, path: str) -> "Response":
 def _reason(error: BaseException) -> str:
     """The innermost reason, without the objects around it."""
     text = str(error)
-    found = re.search(r"(Connection refused|timed out|Name or service not known|reset by peer)", text)
+    found = re.search(
+        r"(Connection refused|timed out|[Nn]ame or service not known|reset by peer)", text
+    )
     return found[1] if found else type(error).__name__
 
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from ..config import Project
@@ -18,7 +19,6 @@ from . import daemons, docker_host, engines
 from .process import run
 
 QUICK_S = 10.0
-SYSTEM = "/usr/sbin"  # where some systems keep what a user's PATH does not name
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 LOGINS = (".netrc", ".aws/credentials", ".ssh/id_ed25519", ".ssh/id_rsa", ".ssh/id_ecdsa")
 SECRET_KEYS = ("password", "secret_access_key", "access_key_id", "token", "connection_string")
@@ -68,7 +68,8 @@ def measure(project: Project) -> Machine:
     """Measures this machine, in a second or two."""
     import psutil
 
-    programs = {name: _version(project, name) for name in ("git", "make", "dvc")}
+    programs = {name: _version(project, name) for name in ("git", "make")}
+    programs["dvc"] = metadata.version("dvc") if shutil.which("dvc") else ""
     return Machine(
         python=(sys.version_info[0], sys.version_info[1], sys.version_info[2]),
         venv=all(importlib.util.find_spec(name) for name in ("venv", "ensurepip")),
@@ -169,8 +170,3 @@ def _future_s(project: Project) -> float:
     done = run(["git", "log", "-1", "--format=%ct"], cwd=project.root, timeout_s=QUICK_S)
     said = done.out.strip()
     return float(said) - time.time() if said.isdigit() else 0.0
-
-
-def program(name: str) -> str:
-    """Where a program is, looking where the system keeps its own too; empty: nowhere."""
-    return shutil.which(name) or shutil.which(name, path=SYSTEM) or ""

@@ -10,7 +10,7 @@ from . import environment, ledger, registry
 from .process import Finished, run
 
 PATIENCE_S = 20.0  # for each of them
-# What DVC's own settings lead to: the remote's folder, or the bucket above one that is not there yet.
+# Where DVC's own settings lead: the remote's folder, or the bucket of one that is not there yet.
 LOOK = """
 import sys
 from dvc.config import NoRemoteError
@@ -64,13 +64,11 @@ def package_index(project: Project) -> Reached:
     if not pins.is_file():
         return Reached("the package index", False, f"there is no {pins.name} to ask for")
     wanted = pins.read_text(encoding="utf-8").partition(" ")[0]
-    variables = installer_environment()
-    try:
-        uv = environment.installer(pins, project.cache / "envs", variables)
-    except SlipwayError as error:
-        return Reached("the package index", False, error.what)
+    uv = environment.installed(pins, project.cache / "envs")
+    if uv is None:
+        return Reached("the package index", False, "not asked: the installer is not here yet")
     words: list[str | Path] = [uv, "pip", "compile", "-q", "--no-deps", "--no-cache", "--no-header"]
-    done = _asked([*words, "-"], project.root, variables, wanted.encode())
+    done = _asked([*words, "-"], project.root, installer_environment(), wanted.encode())
     return Reached("the package index", done.code == 0, _last(done) if done.code else "answers")
 
 
@@ -86,7 +84,7 @@ def image_registry(project: Project) -> Reached:
 
 
 def shared_ledger(project: Project) -> tuple[Reached, Reached]:
-    """The ledger's remote: whether it can be read, and whether a push would be let in (a dry run)."""
+    """The ledger's remote: whether it can be read, and whether a push is let in (a dry run)."""
     try:
         address = ledger.address_of(project)
     except SlipwayError as error:

@@ -1,4 +1,4 @@
-"""The scripts that bring a Jenkins up: run for real against a controller on loopback, and Docker."""
+"""The scripts that bring a Jenkins up, run against a controller on loopback, and Docker."""
 
 import os
 import shutil
@@ -201,7 +201,11 @@ def bring_up(checkout: Path, *words: str, **change: str) -> subprocess.Completed
         **change,
     }
     return subprocess.run(
-        [str(checkout / "bring-up.sh"), *words], env=env, capture_output=True, text=True, timeout=120
+        [str(checkout / "bring-up.sh"), *words],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
 
 

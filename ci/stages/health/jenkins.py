@@ -217,7 +217,7 @@ def _job(project: Project, facts: JenkinsFacts) -> Iterator[Check]:
     if job is None and facts.job_status != 404:
         yield unseen(section, "job", f"status {facts.job_status}", "its settings", ADMIN)
         return
-    mend = "create it: docker/jenkins/agent/create-job.sh, or as docs/how-to/bring-up-jenkins.md says"
+    mend = "create it: docker/jenkins/agent/create-job.sh does, from docker/jenkins/multibranch.xml"
     kind = job.kind.rpartition(".")[2] if job else "none that this user may see"
     multibranch = kind == "WorkflowMultiBranchProject"
     needed = "a multibranch pipeline"
@@ -286,6 +286,6 @@ def _pushes(facts: JenkinsFacts, job: Job) -> Iterator[Check]:
         there,
         measured=f"git/notifyCommit answers {facts.notify_status}",
         needed="an address for the git server to call",
-        mend="let the Git plugin be reached at git/notifyCommit, and call it from your server's hook",
+        mend="let your git server reach the Git plugin at git/notifyCommit, and call it",
         otherwise="warn",
     )

@@ -1,5 +1,6 @@
-"""What a delivery speaks to, tried and judged: DVC remote, package index, ledger, Docker, registry."""
+"""What a delivery speaks to: remote, index, ledger, Docker and registry, tried and judged."""
 
+import shutil
 from collections.abc import Iterator
 
 from ...config import Project
@@ -23,7 +24,7 @@ def judge(project: Project) -> Iterator[Check]:
         "package index",
         reach.package_index(project),
         "answers: 'make env' asks it whenever requirements change",
-        "set PIP_INDEX_URL to one that this machine reaches",
+        "run 'make env'; set PIP_INDEX_URL to an index that this machine reaches",
         vital=False,
     )
     yield from _ledger(project)
@@ -72,7 +73,7 @@ def _registry(project: Project, *, asked: bool) -> Check:
     if project.config.image.registry:
         mend = f"see that it runs; [image] ca, insecure in {FILE}; 'docker login'"
         return reached("registry", reach.image_registry(project), "answers this user", mend)
-    there = bool(choice.shutil.which(choice.REGISTRY))
+    there = bool(shutil.which(choice.REGISTRY))
     where = Reached("this user's own", there, "can be started" if there else "not installed")
     mend = f"apt-get install {choice.REGISTRY}, or name [image] registry in {FILE}"
     needed = "to keep images; without one they stay in the engine"
