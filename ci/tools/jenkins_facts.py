@@ -3,7 +3,7 @@
 import re
 import time
 import xml.etree.ElementTree as xml
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -143,7 +143,9 @@ def _get(session: "Session", base: str, path: str) -> "Response":
 
     try:
         with session.get(f"{base}/{path}", timeout=TIMEOUT_S, stream=True) as answer:
-            answer._content = answer.raw.read(MAX_BYTES, decode_content=True)
+            answer._content = b"".join(
+                _pieces(answer, base)
+            )  # bounded, unlike requests
             return answer
     except requests.exceptions.SSLError as error:
         todo = "set REQUESTS_CA_BUNDLE to the authority's file"
@@ -151,6 +153,16 @@ def _get(session: "Session", base: str, path: str) -> "Response":
     except (requests.RequestException, OSError) as error:
         todo = "see that it runs and can be reached from here"
         raise ToolError(f"Jenkins does not answer: {_reason(error)}", base, todo) from error
+
+
+def _pieces(answer: "Response", base: str) -> Iterator[bytes]:
+    """The bytes of an answer, up to a size that no honest one has."""
+    size = 0
+    for piece in answer.iter_content(65536):
+        size += len(piece)
+        if size > MAX_BYTES:
+            raise ToolError("an answer of Jenkins is too large", base, "is it the right address?")
+        yield piece
 
 
 def _reason(error: BaseException) -> str:

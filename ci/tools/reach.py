@@ -1,5 +1,6 @@
 """Whether what a delivery speaks to can be reached from here; nothing is written anywhere."""
 
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +50,7 @@ def dvc_remote(project: Project) -> Reached:
         return Reached(".dvc", False, "DVC does not know this project")
     url = wanted if "/" in wanted else ""
     done = _asked([sys.executable, "-c", LOOK, "" if url else wanted, url], project.root)
-    where = done.out.strip() or wanted or "the default remote"
+    where = _plain(done.out.strip() or wanted) or "the default remote"
     if done.code == NONE_NAMED:
         return Reached(str(project.home), True, "none named: slipway keeps one in its home")
     if done.code == NOT_THERE:
@@ -88,15 +89,16 @@ def shared_ledger(project: Project) -> tuple[Reached, Reached]:
     try:
         address = ledger.address_of(project)
     except SlipwayError as error:
-        return (Reached(project.ledger_remote, False, error.what),) * 2
+        return (Reached(_plain(project.ledger_remote), False, error.what),) * 2
+    where = _plain(address)
     quiet = ["git", "-c", "core.askPass=true", "-c", "credential.interactive=false"]
     read = _asked([*quiet, "ls-remote", "--heads", "--", address], project.root)
-    seen = Reached(address, read.code == 0, _last(read) if read.code else "answers")
+    seen = Reached(where, read.code == 0, _last(read) if read.code else "answers")
     if read.code:
-        return seen, Reached(address, False, "it cannot even be read")
+        return seen, Reached(where, False, "it cannot even be read")
     trial = f"HEAD:refs/heads/{project.config.ledger.branch}-trial"
     push = _asked([*quiet, "push", "--dry-run", "--no-verify", "--", address, trial], project.root)
-    return seen, Reached(address, push.code == 0, _last(push) if push.code else "would be let in")
+    return seen, Reached(where, push.code == 0, _last(push) if push.code else "would be let in")
 
 
 def _asked(
@@ -115,4 +117,9 @@ def _last(done: Finished) -> str:
     """The line that says why."""
     lines = [line.strip() for line in done.err.splitlines() if line.strip()]
     fatal = [line for line in lines if line.startswith(("fatal:", "error:", "remote:"))]
-    return (fatal or lines[-1:] or [f"exit code {done.code}"])[0][:300]
+    return _plain((fatal or lines[-1:] or [f"exit code {done.code}"])[0][:300])
+
+
+def _plain(text: str) -> str:
+    """A text whose addresses hold no login."""
+    return re.sub(r"://[^@/\s]+@", "://", text)

@@ -190,6 +190,15 @@ def test_a_shared_ledger_is_tried_without_a_push(project: Project, tmp_path: Pat
     assert refs.stdout == b""
 
 
+def test_a_login_in_an_address_is_not_shown(
+    capsys: pytest.CaptureFixture[str], project: Project
+) -> None:
+    hidden = replace(project, ledger_remote="http://me:s3cret@127.0.0.1:1/x.git")
+    _, checks = examine(capsys, hidden)
+    assert checks["ledger"]["outcome"] == "missing"
+    assert "s3cret" not in json.dumps(checks)
+
+
 def test_a_registry_that_does_not_answer_is_named(project: Project) -> None:
     said = reach.image_registry(set_to(project, "image", registry="127.0.0.1:1"))
     assert not said.good
@@ -353,6 +362,13 @@ def test_an_odd_answer_is_not_a_crash(
         controller.answers[path]["body"] = body
     _, checks = of_jenkins(capsys, project, controller)
     assert wrong(checks)
+
+
+def test_an_answer_that_breaks_off_is_three_lines(project: Project, controller: Controller) -> None:
+    controller.answers[PLUGINS]["headers"] = {"Content-Length": "99999"}
+    known = replace(project, jenkins_login=("admin", PASSWORDS["admin"]))
+    with pytest.raises(ToolError, match="does not answer"):
+        stages.execute(["doctor", "--jenkins", controller.url], known)
 
 
 @pytest.mark.parametrize(
