@@ -147,9 +147,13 @@ def attach(checkout: Path, shared: Path) -> Path:
     return thin
 
 
+def packages_of(folder: Path) -> Path:
+    """Where an environment's packages are; Debian's Python has another default for its own."""
+    return Path(sysconfig.get_path("purelib", "venv", vars={"base": str(folder)}))
+
+
 def _fill(thin: Path, shared: Path, checkout: Path) -> None:
-    site = Path(sysconfig.get_path("purelib", vars={"base": str(thin)}))
-    packages = sysconfig.get_path("purelib", vars={"base": str(shared)})
+    site, packages = packages_of(thin), packages_of(shared)
     (site / "slipway-shared.pth").write_text(f"{packages}\n")
     (site / "slipway").symlink_to(checkout / "ci")
     for script in sorted((shared / "bin").iterdir()):

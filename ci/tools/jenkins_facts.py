@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 from ..errors import ConfigError, ToolError
 
 if TYPE_CHECKING:
-    from requests import Response, Session
+    from requests import PreparedRequest, Response, Session
 
 TIMEOUT_S = (5.0, 20.0)  # to connect, to be answered
 MAX_BYTES = 20_000_000  # of one answer
@@ -78,7 +78,7 @@ def look(url: str, login: tuple[str, str], job: str, people: tuple[str, ...]) ->
         raise ConfigError("nobody is named to look at Jenkins as", base, todo)
     with requests.Session() as session, requests.Session() as stranger:
         session.auth = login
-        session.trust_env = stranger.trust_env = False  # no other login from a netrc
+        stranger.auth = _nobody
         first = _first(session, base)
         config = _get(session, base, f"job/{'/job/'.join(map(_quoted, job.split('/')))}/config.xml")
         nodes = _json(_get(session, base, "computer/api/json"))
@@ -122,6 +122,11 @@ def _address(url: str) -> str:
     return url.rstrip("/")
 
 
+def _nobody(request: "PreparedRequest") -> "PreparedRequest":
+    """Adds no login: without one, requests takes one from a netrc."""
+    return request
+
+
 def _first(session: "Session", base: str) -> "Response":
     """The first answer, which tells whether this is a Jenkins that lets us in."""
     answer = _get(session, base, "me/api/json")
@@ -143,9 +148,7 @@ def _get(session: "Session", base: str, path: str) -> "Response":
 
     try:
         with session.get(f"{base}/{path}", timeout=TIMEOUT_S, stream=True) as answer:
-            answer._content = b"".join(
-                _pieces(answer, base)
-            )  # bounded, unlike requests
+            answer._content = b"".join(_pieces(answer, base))  # bounded, unlike requests
             return answer
     except requests.exceptions.SSLError as error:
         todo = "set REQUESTS_CA_BUNDLE to the authority's file"

@@ -247,6 +247,16 @@ def test_a_jenkins_as_it_is_brought_up_lacks_nothing(
     assert {method for method, _, _ in controller.asked} == {"GET"}
 
 
+def test_a_stranger_is_nobody_even_where_a_login_is_kept(
+    capsys: pytest.CaptureFixture[str], project: Project, controller: Controller, tmp_path: Path
+) -> None:
+    login = tmp_path / "person" / ".netrc"
+    login.write_text(f"machine 127.0.0.1 login admin password {PASSWORDS['admin']}\n")
+    login.chmod(0o600)
+    assert of_jenkins(capsys, project, controller)[0] == 0
+    assert ("GET", "api/json", "") in controller.asked
+
+
 def without(path: str, key: str, name: str, value: str) -> Callable[[Controller], None]:
     def change(controller: Controller) -> None:
         listed = controller.answers[path]["body"][key]

@@ -46,7 +46,8 @@ get() {  # PATH FILE: waits while the controller starts, which says 503, 401, or
 }
 
 umask 077
-scratch=$(mktemp -d)
+rm -rf "${TMPDIR:-/tmp}"/slipway-agent.*  # of an earlier start
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/slipway-agent.XXXXXX")
 get "computer/$name/jenkins-agent.jnlp" "$scratch/jnlp"
 tr -d '\n' <"$scratch/jnlp" | grep -Eo '<argument>[0-9a-f]{64}</argument>' | head -1 |
     grep -Eo '[0-9a-f]{64}' >"$scratch/secret" ||
