@@ -5,6 +5,7 @@ Exit 0 where nothing is missing (a warning is none), 4 where something is. It ch
 
 import argparse
 import json
+import textwrap
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -54,7 +55,7 @@ def _of_jenkins(project: Project, url: str, job: str) -> Iterator[Check]:
 
 def _show(checks: list[Check], *, color: bool) -> None:
     """One line a check, grouped; below what is not well, what is needed and what to do."""
-    width = max(len(one.name) for one in checks)
+    left = 12 + max(len(one.name) for one in checks)
     section = ""
     for one in checks:
         if one.section != section:
@@ -62,9 +63,16 @@ def _show(checks: list[Check], *, color: bool) -> None:
             say(f"\n{section}" if one is not checks[0] else section)
         mark = terminal.paint(MARKS[one.outcome], color).replace(MARKS[one.outcome], one.outcome)
         room = " " * (8 - len(one.outcome))
-        say(f"  {mark}{room}{one.name:<{width}}  {words.tidy(one.measured)}")
+        say(f"  {mark}{room}{one.name:<{left - 12}}  {_folded(one.measured, left)}")
         if one.outcome != "ok":
-            say(f"{'':<10}{'needed:':<8}{one.needed}")
-            say(f"{'':<10}{'to do:':<8}{one.mend}")
+            say(f"{'':<10}{'needed:':<8}{_folded(one.needed, 18)}")
+            say(f"{'':<10}{'to do:':<8}{_folded(one.mend, 18)}")
     counts = Counter(one.outcome for one in checks)
     say("\n" + ", ".join(f"{counts[name]} {name}" for name in ("ok", "warn", "missing")))
+
+
+def _folded(text: str, left: int) -> str:
+    """A text in lines of a page's width, all but the first one moved in."""
+    room, tidy = max(terminal.WIDTH - left, 40), words.tidy(text)
+    lines = textwrap.wrap(tidy, room, break_long_words=False, break_on_hyphens=False)
+    return f"\n{'':<{left}}".join(lines)

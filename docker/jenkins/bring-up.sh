@@ -50,8 +50,11 @@ tools() {
 }
 
 had() {  # IMAGE VARIABLE
-    docker image inspect "$1" >/dev/null 2>&1 || docker pull -q "$1" >/dev/null 2>&1 ||
-        fail "the image $1 cannot be had" "$2" "see that it can be pulled, load it, or name another: $2=name@sha256:…" 4
+    if docker image inspect "$1" >/dev/null 2>&1; then return; fi
+    echo "pulling $1"
+    said=$(docker pull -q "$1" 2>&1) ||
+        fail "the image $1 cannot be had: $(printf '%s' "$said" | tail -1)" "$2" \
+            "see that it can be pulled, load it, or name another: $2=name@sha256:…" 4
 }
 
 keep() {  # NAME: writes standard input to a new secret; one that is there stays
