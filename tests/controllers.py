@@ -101,6 +101,7 @@ def recorded() -> dict[str, Any]:
 def _handler(controller: Controller) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body in one packet: else each answer waits for an acknowledgement
 
         def do_GET(self) -> None:
             self._answer("GET")

@@ -41,24 +41,27 @@ def wrong(checks: Checks) -> dict[str, str]:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A checkout with a home of its own and free ports, and a person who is somebody else."""
-    root = tmp_path / "checkout"
-    root.mkdir()
+    """A project with a home of its own and no ports, of a person who is somebody else."""
+    root, person = tmp_path / "checkout", tmp_path / "person"
+    for folder in (root, person):
+        folder.mkdir()
     for name in ("delivery.toml", "Jenkinsfile"):
         shutil.copy(ROOT / name, root)
-    shutil.copytree(ROOT / "requirements", root / "requirements")
-    (root / ".dvc").mkdir()
-    (root / ".dvc" / "config").touch()
-    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
-        subprocess.run(["git", *words], cwd=root, check=True)
-    person = tmp_path / "person"
-    person.mkdir()
     monkeypatch.setenv("HOME", str(person))
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
-    own = {"home": tmp_path / "home", "cache": surroundings.CACHE}
-    loaded = replace(load(root), docker_config=person / ".docker", **own)
-    environments = {name: replace(one, port=0) for name, one in loaded.config.environments.items()}
-    return replace(loaded, config=replace(loaded.config, environments=environments))
+    loaded = replace(load(root), home=tmp_path / "home", cache=surroundings.CACHE)
+    return on_port(replace(loaded, docker_config=person / ".docker"), 0)
+
+
+@pytest.fixture
+def checkout(project: Project) -> Project:
+    """The same, known to git and DVC."""
+    shutil.copytree(ROOT / "requirements", project.root / "requirements")
+    (project.root / ".dvc").mkdir()
+    (project.root / ".dvc" / "config").touch()
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
+        subprocess.run(["git", *words], cwd=project.root, check=True)
+    return project
 
 
 def set_to(project: Project, part: str, **values: Any) -> Project:
@@ -83,15 +86,15 @@ EXCUSED = {"browser", "memory", "home disk", "cache disk", "package index"}  # a
 
 
 def test_this_machine_lacks_nothing_that_it_needs(
-    capsys: pytest.CaptureFixture[str], project: Project
+    capsys: pytest.CaptureFixture[str], checkout: Project
 ) -> None:
-    before = made(project.root)
-    code, checks = examine(capsys, project)
+    before = made(checkout.root)
+    code, checks = examine(capsys, checkout)
     assert code == 0
     assert set(wrong(checks)) - EXCUSED == {"Docker engine"}  # hidden from tests; a bundle does
     assert len(checks) > 20
-    assert made(project.root) == before
-    assert not project.home.exists(), "it made something"
+    assert made(checkout.root) == before
+    assert not checkout.home.exists(), "it made something"
 
 
 def a_taken_port(project: Project, _: Path) -> tuple[Project, str]:
@@ -141,11 +144,11 @@ Plant = Callable[[Project, Path], tuple[Project, str]]
     [(a_taken_port, "missing"), (an_open_home, "missing"), (a_loose_login, "warn")],
 )
 def test_each_fault_of_this_machine_is_measured_and_named_with_its_cure(
-    project: Project, tmp_path: Path, plant: Plant, outcome: str
+    checkout: Project, tmp_path: Path, plant: Plant, outcome: str
 ) -> None:
-    project = replace(project, cache=tmp_path / "cache")
-    before = {c.name for c in machine.judge(project, machine_facts.measure(project)) if c.mend}
-    planted, cure = plant(project, tmp_path)
+    checkout = replace(checkout, cache=tmp_path / "cache")
+    before = {c.name for c in machine.judge(checkout, machine_facts.measure(checkout)) if c.mend}
+    planted, cure = plant(checkout, tmp_path)
     checks = list(machine.judge(planted, machine_facts.measure(planted)))
     found = [one for one in checks if one.mend and one.name not in before]
     assert found
@@ -163,37 +166,37 @@ def test_each_fault_of_this_machine_is_measured_and_named_with_its_cure(
     ],
 )
 def test_each_service_that_is_not_there_is_named_alone_with_its_cure(
-    project: Project, tmp_path: Path, plant: Plant, names: set[str]
+    checkout: Project, tmp_path: Path, plant: Plant, names: set[str]
 ) -> None:
-    planted, cure = plant(project, tmp_path)
+    planted, cure = plant(checkout, tmp_path)
     found = {one.name: one for one in services.judge(planted) if one.outcome == "missing"}
     assert set(found) == names
     assert all(cure in one.mend for one in found.values())
 
 
 def test_without_an_environment_the_package_index_is_not_asked(
-    project: Project, tmp_path: Path
+    checkout: Project, tmp_path: Path
 ) -> None:
-    said = reach.package_index(replace(project, cache=tmp_path / "cache"))
+    said = reach.package_index(replace(checkout, cache=tmp_path / "cache"))
     assert not said.good
     assert "not asked" in said.said
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_shared_ledger_is_tried_without_a_push(project: Project, tmp_path: Path) -> None:
+def test_a_shared_ledger_is_tried_without_a_push(checkout: Project, tmp_path: Path) -> None:
     server = tmp_path / "server.git"
     subprocess.run(["git", "init", "-q", "--bare", str(server)], check=True)
-    subprocess.run(["git", "remote", "add", "origin", str(server)], cwd=project.root, check=True)
-    read, push = reach.shared_ledger(replace(project, ledger_remote="origin"))
+    subprocess.run(["git", "remote", "add", "origin", str(server)], cwd=checkout.root, check=True)
+    read, push = reach.shared_ledger(replace(checkout, ledger_remote="origin"))
     assert (read.good, push.good) == (True, True)
     refs = subprocess.run(["git", "for-each-ref"], cwd=server, capture_output=True, check=True)
     assert refs.stdout == b""
 
 
 def test_a_login_in_an_address_is_not_shown(
-    capsys: pytest.CaptureFixture[str], project: Project
+    capsys: pytest.CaptureFixture[str], checkout: Project
 ) -> None:
-    hidden = replace(project, ledger_remote="http://me:s3cret@127.0.0.1:1/x.git")
+    hidden = replace(checkout, ledger_remote="http://me:s3cret@127.0.0.1:1/x.git")
     _, checks = examine(capsys, hidden)
     assert checks["ledger"]["outcome"] == "missing"
     assert "s3cret" not in json.dumps(checks)
@@ -206,9 +209,9 @@ def test_a_registry_that_does_not_answer_is_named(project: Project) -> None:
 
 
 def test_a_terminal_shows_each_check_on_a_line_and_the_cure_below(
-    capsys: pytest.CaptureFixture[str], project: Project
+    capsys: pytest.CaptureFixture[str], checkout: Project
 ) -> None:
-    asked = set_to(project, "artefact", kind="local-image")
+    asked = set_to(checkout, "artefact", kind="local-image")
     assert stages.execute(["doctor"], asked).code == 4
     lines = capsys.readouterr().out.splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith("  missing Docker engine"))
