@@ -3,7 +3,7 @@ PYTHON ?= python3
 WORKERS ?= 2
 SLIPWAY = .venv/bin/slipway
 
-.PHONY: deliver test check env bench gpu-image clean
+.PHONY: deliver test check env bench gpu-image jenkins clean
 
 deliver: env  ## from data to production on this machine
 	@$(SLIPWAY) run --yes
@@ -22,6 +22,9 @@ bench: env  ## the figures in bench/README.md, measured again
 
 gpu-image: env  ## both GPU images, built and put before the gate (3 GB of downloads, 25 GB of disk)
 	@.venv/bin/python -m bench.gpu_image $(if $(KEEP),--keep) $(if $(DEVICE),--device)
+
+jenkins:  ## a Jenkins of one's own in Docker, with agents, registry and the job (GPU=yes: a GPU agent too)
+	@docker/jenkins/bring-up.sh $(if $(GPU),--gpu) $(if $(CPU_2),--cpu-2)
 
 env:  ## the Python environment of this checkout
 	@$(PYTHON) -m ci env

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from slipway import config
 
+CACHE = config.cache()  # where the environment of these tests came from
 HOME = config.home()  # where the delivery that is being tested keeps its own
 DOCKER_HOST = os.environ.get("DOCKER_HOST") or config.LOCAL_DOCKER
 NOWHERE = "unix:///nowhere/docker.sock"

@@ -38,6 +38,7 @@ COMMANDS = {
     "prune": "remove what no environment and no rollback window needs",
     "stop": "end an environment's services",
     "jenkins": "start, follow, approve and end builds of a Jenkins",
+    "doctor": "what this machine, or a Jenkins, lacks, and how to mend it",
     "env": "set up this checkout's Python environment",
 }
 

@@ -102,6 +102,12 @@ def installer(requirements: Path, envs: Path, env: Mapping[str, str] | None) -> 
     return folder / "bin" / "uv"
 
 
+def installed(requirements: Path, envs: Path) -> Path | None:
+    """The path of `uv` if it was installed already."""
+    folder = envs / f"installer-{_key(requirements)}"
+    return folder / "bin" / "uv" if (folder / ".complete").exists() else None
+
+
 def _install(command: Sequence[str | Path], folder: Path, env: Mapping[str, str] | None) -> None:
     done = run(command, cwd=folder, timeout_s=1800, env=env)
     if done.code:
@@ -141,9 +147,13 @@ def attach(checkout: Path, shared: Path) -> Path:
     return thin
 
 
+def packages_of(folder: Path) -> Path:
+    """Where an environment's packages are; Debian's Python has another default for its own."""
+    return Path(sysconfig.get_path("purelib", "venv", vars={"base": str(folder)}))
+
+
 def _fill(thin: Path, shared: Path, checkout: Path) -> None:
-    site = Path(sysconfig.get_path("purelib", vars={"base": str(thin)}))
-    packages = sysconfig.get_path("purelib", vars={"base": str(shared)})
+    site, packages = packages_of(thin), packages_of(shared)
     (site / "slipway-shared.pth").write_text(f"{packages}\n")
     (site / "slipway").symlink_to(checkout / "ci")
     for script in sorted((shared / "bin").iterdir()):

@@ -72,3 +72,19 @@ def test_a_thin_environment_runs_its_own_checkout(
         out = subprocess.run([thin / "bin/tool"], capture_output=True, text=True, check=True).stdout
         assert str(tmp_path / name) in out
         assert (thin / "bin/slipway").exists()
+
+
+def test_the_systems_own_python_finds_the_packages_where_they_are_installed(tmp_path: Path) -> None:
+    """Debian's has another default for itself, outside of environments: `make env` ended there."""
+    python = Path("/usr/bin/python3")
+    tell = "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path;"
+    tell += "from ci.tools.environment import packages_of; print(packages_of(Path(sys.argv[2])))"
+    version = "import sys; print(sys.version_info[:2] >= (3, 11), '%d.%d' % sys.version_info[:2])"
+    asked = subprocess.run([python, "-c", version], capture_output=True, text=True, check=True)
+    recent, number = asked.stdout.split()
+    if recent != "True":
+        pytest.skip(f"the system's Python is {number}")
+    done = subprocess.run(
+        [python, "-c", tell, ROOT, tmp_path], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == f"{tmp_path}/lib/python{number}/site-packages"

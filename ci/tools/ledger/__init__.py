@@ -29,6 +29,7 @@ __all__ = [
     "Event",
     "History",
     "Ledger",
+    "address_of",
     "append",
     "champion_of",
     "moment",
@@ -75,7 +76,7 @@ def open_ledger(project: Project) -> Ledger:
             )
     branch, folder = project.config.ledger.branch, project.scratch / "ledger.git"
     shared = bool(project.ledger_remote)
-    address = _address(project) if shared else str(project.home / "ledger.git")
+    address = address_of(project) if shared else str(project.home / "ledger.git")
     return Ledger(
         name=project.config.model.name,
         shared=shared,
@@ -216,8 +217,12 @@ def _message(event: Event) -> str:
     return f"{title}\n\n{event.reason}\n" if event.reason else f"{title}\n"
 
 
-def _address(project: Project) -> str:
-    """The address behind a remote's name; relative paths are taken from the checkout."""
+def address_of(project: Project) -> str:
+    """The address behind a shared ledger's name; relative paths are taken from the checkout.
+
+    Raises:
+        ToolError: there is no such remote.
+    """
     remote = project.ledger_remote
     named = run(["git", "remote", "get-url", "--", remote], cwd=project.root)
     address = named.out.strip() if named.code == 0 else remote

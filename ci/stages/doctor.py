@@ -1,0 +1,78 @@
+"""`slipway doctor`: what this machine, or a Jenkins, lacks for a delivery, and how to mend it.
+
+Exit 0 where nothing is missing (a warning is none), 4 where something is. It changes nothing.
+"""
+
+import argparse
+import json
+import textwrap
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from ..config import Project
+from ..report import terminal, words
+from ..tools import jenkins_facts, jenkinsfile, machine_facts
+from . import Done, say
+from .health import Check, jenkins, machine, services
+
+JOB = "slipway"
+MARKS = {"ok": "pass", "warn": "warn", "missing": "block"}  # how a terminal paints them
+MISSING = 4
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments."""
+    parser.add_argument(
+        "--jenkins", metavar="URL", help="look at this Jenkins instead of at this machine"
+    )
+    parser.add_argument(
+        "--job", metavar="NAME", default=JOB, help=f"its multibranch job; {JOB} if not said"
+    )
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
+
+
+def run(project: Project, args: argparse.Namespace) -> Done:
+    """Prints every check, what is wrong with its cure below it, and a count."""
+    if args.jenkins is not None:
+        checks = list(_of_jenkins(project, args.jenkins, args.job))
+    else:
+        checks = [*machine.judge(project, machine_facts.measure(project)), *services.judge(project)]
+    if args.json:
+        print(json.dumps([asdict(one) for one in checks], indent=1, sort_keys=True))
+    else:
+        _show(checks, color=project.color)
+    missing = any(one.outcome == "missing" for one in checks)
+    return Done("missing" if missing else "well", code=MISSING if missing else 0)
+
+
+def _of_jenkins(project: Project, url: str, job: str) -> Iterator[Check]:
+    wanted = jenkinsfile.read(project.root)
+    people = wanted.submitters if wanted else ()
+    facts = jenkins_facts.look(url, project.jenkins_login, job, people)
+    yield from jenkins.judge(project, facts, wanted)
+
+
+def _show(checks: list[Check], *, color: bool) -> None:
+    """One line a check, grouped; below what is not well, what is needed and what to do."""
+    left = 12 + max(len(one.name) for one in checks)
+    section = ""
+    for one in checks:
+        if one.section != section:
+            section = one.section
+            say(f"\n{section}" if one is not checks[0] else section)
+        mark = terminal.paint(MARKS[one.outcome], color).replace(MARKS[one.outcome], one.outcome)
+        room = " " * (8 - len(one.outcome))
+        say(f"  {mark}{room}{one.name:<{left - 12}}  {_folded(one.measured, left)}")
+        if one.outcome != "ok":
+            say(f"{'':<10}{'needed:':<8}{_folded(one.needed, 18)}")
+            say(f"{'':<10}{'to do:':<8}{_folded(one.mend, 18)}")
+    counts = Counter(one.outcome for one in checks)
+    say("\n" + ", ".join(f"{counts[name]} {name}" for name in ("ok", "warn", "missing")))
+
+
+def _folded(text: str, left: int) -> str:
+    """A text in lines of a page's width, all but the first one moved in."""
+    room, tidy = max(terminal.WIDTH - left, 40), words.tidy(text)
+    lines = textwrap.wrap(tidy, room, break_long_words=False, break_on_hyphens=False)
+    return f"\n{'':<{left}}".join(lines)
