@@ -205,10 +205,12 @@ def _plugins(said: dict[str, Any] | None) -> dict[str, str] | None:
 
 
 def _nodes(said: Mapping[str, Any]) -> tuple[int | None, tuple[Agent, ...]]:
-    own, agents = None, []
+    own: int | None = None
+    agents = []
     for one in _objects(said, "computer"):
         if str(one.get("_class", "")).endswith("MasterComputer"):
-            own = int(one.get("numExecutors") or 0)
+            count = one.get("numExecutors")
+            own = count if isinstance(count, int) else None
             continue
         name = str(one.get("displayName", ""))
         labels = {str(label.get("name")) for label in _objects(one, "assignedLabels")} - {name}
@@ -255,9 +257,14 @@ def parse_job(raw: bytes) -> Job:
         script=root.findtext("factory/scriptPath", ""),
         remotes=tuple(one.text or "" for one in root.iter("remote")),
         tags=any(one.tag.endswith("TagDiscoveryTrait") for one in root.iter()),
-        every_s=max([float(one.text or 0) / 1000 for one in root.iter("interval")], default=0.0),
+        every_s=max((_seconds(one.text) for one in root.iter("interval")), default=0.0),
         filters=tuple(_filter(one) for one in root.iter() if one.tag.endswith(FILTERS)),
     )
+
+
+def _seconds(milliseconds: str | None) -> float:
+    text = (milliseconds or "").strip()
+    return int(text) / 1000 if text.isdecimal() else 0.0
 
 
 def _filter(trait: xml.Element) -> tuple[str, str, str]:

@@ -111,7 +111,7 @@ def _folder(path: Path) -> Folder:
 
 def _loose(project: Project) -> Iterator[str]:
     """Files with a login that others than their owner may read."""
-    home = Path("~").expanduser()
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111  (there may be no home)
     docker, local = project.docker_config / "config.json", project.root / ".dvc" / "config.local"
     named = [home / name for name in LOGINS]
     for path, words in ((docker, ('"auth"',)), (local, SECRET_KEYS)):
@@ -126,7 +126,7 @@ def _loose(project: Project) -> Iterator[str]:
 
 def _ports(project: Project) -> Iterator[tuple[str, Port]]:
     for name, settings in project.config.environments.items():
-        if not settings.port:
+        if not settings.port or settings.docker_host:  # none, or on another machine
             continue
         free, ours = _free(settings.port), False
         if not free:

@@ -103,6 +103,8 @@ healthy() {  # SERVICE
     done
 }
 
+exec 9<.
+flock -n 9 || fail "another one is at work here" "$PWD" "wait until it has ended" 4
 repository
 tools
 had "$JENKINS_BASE" JENKINS_BASE

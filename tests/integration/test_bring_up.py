@@ -1,5 +1,6 @@
 """The scripts that bring a Jenkins up, run against a controller on loopback, and Docker."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from slipway.tools.scan.lint import lint
 from tests import needs, surroundings
 from tests.controllers import SECRET, Controller, serving
 
@@ -226,6 +228,16 @@ def test_what_cannot_be_brought_up_is_refused_before_anything_is_made(
     assert not (checkout / "secrets").exists()
 
 
+def test_two_at_once_do_not_mix_their_secrets(checkout: Path) -> None:
+    holder = os.open(checkout, os.O_RDONLY)
+    try:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        refused(bring_up(checkout), 4, "another one is at work")
+    finally:
+        os.close(holder)
+    assert not (checkout / "secrets").exists()
+
+
 @pytest.fixture
 def empty_image(tmp_path: Path) -> Iterator[str]:
     """An image with nothing in it: what is built upon it fails at once."""
@@ -280,3 +292,13 @@ def test_the_services_are_what_compose_takes(checkout: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     (checkout / "compose.yaml").write_text((checkout / "compose.yaml").read_text() + "\nfoo: 1\n")
     assert subprocess.run([*command, "config", "-q"], capture_output=True).returncode != 0
+
+
+def test_the_linter_has_nothing_to_say_about_the_images() -> None:
+    said = lint(ROOT)
+    ours = "docker/jenkins/"
+    assert {name for name in said.files if name.startswith(ours)} == {
+        f"{ours}agent/Dockerfile",
+        f"{ours}controller/Dockerfile",
+    }
+    assert [one for one in said.found if one["file"].startswith(ours)] == []

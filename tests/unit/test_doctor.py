@@ -58,7 +58,7 @@ def test_a_machine_that_has_everything_lacks_nothing() -> None:
         ({"python": (3, 10, 9)}, "Python", "missing", "install Python"),
         ({"python": (3, 14, 0)}, "Python", "missing", "install Python"),
         ({"venv": False}, "venv", "missing", "python3-venv"),
-        ({"git_user": ""}, "git's committer", "missing", "git config"),
+        ({"git_user": ""}, "git's committer", "warn", "git config"),
         ({"memory_gb": 3.9}, "memory", "warn", "more"),
         ({"future_s": 61.0}, "clock", "warn", "NTP"),
         ({"browser": ""}, "browser", "warn", "chromium"),
@@ -206,6 +206,16 @@ def test_each_fault_of_a_jenkins_is_named_alone_with_its_cure(
     assert cure in next(one.mend for one in checks if one.name == name)
 
 
+def test_who_may_press_the_button_has_to_be_on_slipways_own_list() -> None:
+    config: Any = PROJECT.config
+    nobody = replace(config, approval=replace(config.approval, approvers=("somebody",)))
+    checks = list(of_jenkins.judge(replace(PROJECT, config=nobody), RUNS, WANTED))
+    assert wrong(checks) == {"approver release-manager": "missing"}
+    group = replace(RUNS, people={"release-manager": False})
+    checks = list(of_jenkins.judge(replace(PROJECT, config=nobody), group, WANTED))
+    assert wrong(checks) == {"submitter release-manager": "warn"}
+
+
 def test_without_polling_and_without_webhook_no_push_is_noticed() -> None:
     facts = replace(RUNS, job=replace(JOB, every_s=0.0), notify_status=404)
     found = wrong(list(of_jenkins.judge(PROJECT, facts, WANTED)))
@@ -244,7 +254,9 @@ def test_filters_of_branches_are_read_as_jenkins_reads_them(filters: Any, built:
     assert of_jenkins.builds(replace(JOB, filters=filters), "slipway-ledger") is built
 
 
-@pytest.mark.parametrize("raw", [b"", b"<a>", b"\xff\xfe", b'<?xml version="1.1"?>'])
+@pytest.mark.parametrize(
+    "raw", [b"", b"<a>", b"\xff\xfe", b'<?xml version="1.1"?>', b"<a><interval>x</interval></a>"]
+)
 def test_a_job_that_cannot_be_read_is_no_multibranch_job(raw: bytes) -> None:
     facts = replace(RUNS, job=parse_job(raw))
     assert wrong(list(of_jenkins.judge(PROJECT, facts, WANTED))) == {"job": "missing"}

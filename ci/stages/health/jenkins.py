@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from ...config import Project
+from ...settings import FILE as SETTINGS
 from ...tools.jenkins_facts import JenkinsFacts, Job
 from ...tools.jenkinsfile import FILE, Wanted
 from . import Check, check, unseen, version_of
@@ -48,6 +49,7 @@ def judge(project: Project, facts: JenkinsFacts, wanted: Wanted | None) -> Itera
     yield from _plugins(facts, wanted)
     yield from _agents(project, facts, wanted)
     yield from _named(facts, wanted)
+    yield from _people(project, facts, wanted)
     yield from _job(project, facts)
 
 
@@ -200,16 +202,31 @@ def _named(facts: JenkinsFacts, wanted: Wanted) -> Iterator[Check]:
             mend=f"Manage Jenkins, System, Lockable Resources: add {name}",
             otherwise="warn",
         )
+
+
+def _people(project: Project, facts: JenkinsFacts, wanted: Wanted) -> Iterator[Check]:
+    """Whoever may press the button: known to Jenkins, and on slipway's own list."""
     for name in wanted.submitters:
+        known = facts.people.get(name, False)
         yield check(
             "names",
             f"submitter {name}",
-            facts.people.get(name, False),
-            measured="there" if facts.people.get(name) else "no user of this id",
+            known,
+            measured="there" if known else "no user of this id",
             needed="who may approve",
             mend=f"create the user {name}; if it is a group, look in your directory instead",
             otherwise="warn",
         )
+        if known:  # slipway's list names persons; a group's members cannot be told from here
+            listed = name in project.config.approval.approvers
+            yield check(
+                "names",
+                f"approver {name}",
+                listed,
+                measured="listed" if listed else f"not listed in {SETTINGS}",
+                needed="listed: slipway refuses whoever is not",
+                mend=f"add {name} to [approval] approvers in {SETTINGS}, and commit it",
+            )
 
 
 def _job(project: Project, facts: JenkinsFacts) -> Iterator[Check]:

@@ -12,7 +12,6 @@ PYTHONS = ((3, 11), (3, 13))
 GIT = (2, 25)
 FREE_GB = 10.0  # packages 2 GB, a base and a runtime 1 GB, data, models, images
 MEMORY_GB = 4.0  # for training beside the tests
-PORTS_BELOW = 1024
 MAX_FUTURE_S = 60.0
 
 
@@ -60,8 +59,9 @@ def _programs(machine: Machine) -> Iterator[Check]:
         "git's committer",
         bool(machine.git_user),
         measured=machine.git_user or "nobody",
-        needed="a name and an address: the ledger's events are commits",
+        needed="a name and an address, for commits of your own; the ledger has its own author",
         mend="git config --global user.name NAME; git config --global user.email ADDRESS",
+        otherwise="warn",
     )
     for name, todo in (("make", "apt-get install make"), ("dvc", "make env")):
         there = machine.programs[name]
