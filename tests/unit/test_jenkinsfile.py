@@ -61,9 +61,15 @@ def build(
 
 
 def as_run() -> list[list[str]]:
-    """The commands of `slipway run`; Jenkins' parameters and a person's approval in their place."""
+    """The commands of `slipway run`, as Jenkins has them.
+
+    With its parameters and a person's approval in their place, and the data once more for the
+    agent that has the integration tests.
+    """
     ours = {"plan": PLAN, "approval": ["approve", "--by", "APPROVED_BY"]}
-    return [ours.get(name, list(argv)) for name, argv in STEPS.items()]
+    lines = [ours.get(name, list(argv)) for name, argv in STEPS.items()]
+    lines.insert(lines.index(["test", "integration"]), ["data", "pull"])
+    return lines
 
 
 @pytest.mark.parametrize("line", LINES)
