@@ -124,7 +124,7 @@ class Controller:
         self._server: ThreadingHTTPServer | None = None
 
     # what tests set up
-    def multibranch(self, *names: str, **branches: Job) -> None:
+    def multibranch(self, *names: str) -> None:
         """A multibranch job behind folders, without branches yet."""
         for end in range(1, len(names) + 1):
             self.jobs[names[:end]] = Job(names[:end], branches=True)

@@ -41,7 +41,10 @@ Slipway = Callable[..., Result]
 
 
 @pytest.fixture
-def jenkins() -> Iterator[Controller]:
+def jenkins(monkeypatch: pytest.MonkeyPatch) -> Iterator[Controller]:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
     with serving() as controller:
         controller.multibranch("team", "slipway")
         controller.add(MAIN, definitions=PARAMETERS)

@@ -23,8 +23,10 @@ HEAVY = "requests, httpx, api4jenkins, rich, jinja2, pandas, docker, dvc, psutil
 
 
 def environment() -> dict[str, str]:
+    """Ours, without what a build of Jenkins or a user's taste adds to it."""
+    inherited = {k: v for k, v in os.environ.items() if k not in ("JENKINS_URL", "NO_COLOR")}
     login = {"SLIPWAY_JENKINS_USER": "admin", "SLIPWAY_JENKINS_TOKEN": "11a"}
-    return {**os.environ, **login, "TERM": "xterm", "COLUMNS": "100", "LINES": "40"}
+    return {**inherited, **login, "TERM": "xterm", "COLUMNS": "100", "LINES": "40"}
 
 
 def started(root: Path, *words: str, out: int = subprocess.PIPE) -> "subprocess.Popen[bytes]":
