@@ -182,13 +182,18 @@ def test_a_drill_keeps_away_where_somebody_else_is_at_work(projects: Projects) -
         holder="another machine",
         until=ledger.until(60),
     )
-    ledger.append(book, lambda _: ledger.Draft(begun))
+    intent = ledger.append(book, lambda _: ledger.Draft(begun))
     with pytest.raises(ToolError, match=r"staging is being changed: v1\.1\.0 by somebody"):
         slipway(project, "drill")
     with engines.engine_of(project, "staging").lease(1):
         quick = replace(project, config=parse(SETTINGS.replace("lease_s = 5", "lease_s = 0.1")))
         with pytest.raises(ToolError, match="somebody else is at work"):
             slipway(quick, "drill")
+    over = replace(begun, kind="undo", closes=intent.id, holder="", until="")
+    ledger.append(book, lambda _: ledger.Draft(over))
+    ledger.append(book, lambda _: ledger.Draft(replace(begun, kind="canary", percent=10)))
+    with pytest.raises(ToolError, match="staging has a canary"):
+        slipway(project, "drill")
     assert live(project, "staging") == "v1.0.0"
 
 

@@ -255,7 +255,7 @@ def test_a_canary_that_hangs_is_blocked_in_little_time(
 ) -> None:
     short = {"timeout_s": 1.0}
     monkeypatch.setattr(service.ask, "__kwdefaults__", {**service.ask.__kwdefaults__, **short})
-    monkeypatch.setattr(load.send, "__kwdefaults__", short)
+    monkeypatch.setattr(load.send, "__kwdefaults__", {**load.send.__kwdefaults__, **short})
     monkeypatch.setattr(load, "PATIENCE_S", 2.0)
     stand("hanging")
     stages.execute(["probe", "canary"], project)
