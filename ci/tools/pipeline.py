@@ -73,7 +73,8 @@ def survey(project: Project, forced: Mapping[str, str], patience_s: float) -> Su
     try:
         repo = Repo(str(root))
         _, others = places(repo, str(shared or ""), patience_s)
-        return Surveyor(repo, others, project.config.data.pointer).look(DVC_STAGES, forced)
+        names = _closure(root, DVC_STAGES)
+        return Surveyor(repo, others, project.config.data.pointer).look(names, forced)
     except DvcException as error:
         said = str(error.__cause__ or error).splitlines()[0]
         raise ConfigError(
@@ -127,14 +128,18 @@ def _task(project: Project, **more: tuple[str, ...]) -> Task:
 
 
 def _closure(root: Path, targets: tuple[str, ...]) -> tuple[str, ...]:
-    """These DVC stages and all before them, in the order of the pipeline."""
-    needs, found, left = dvc.needs(root), set[str](), list(targets)
-    while left:
-        name = left.pop()
-        if name not in found:
-            found.add(name)
-            left += needs.get(name, ())
-    return tuple(name for name in DVC_STAGES if name in found)
+    """These DVC stages and all before them, a team's own among them; each after what it needs."""
+    needs, found = dvc.needs(root), dict[str, None]()
+
+    def add(name: str, above: tuple[str, ...]) -> None:
+        for earlier in needs.get(name, ()):
+            if earlier not in (*above, *found):
+                add(earlier, (*above, name))
+        found.setdefault(name)
+
+    for name in sorted(targets, key=DVC_STAGES.index):
+        add(name, ())
+    return tuple(found)
 
 
 def _work(

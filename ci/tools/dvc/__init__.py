@@ -153,7 +153,8 @@ def cause(done: Finished) -> str:
     """The line of a failed DVC command that says why."""
     lines = [line.strip() for line in done.out.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    return (errors or lines or ["no output"])[0]
+    crashed = not errors and any(line.startswith("Traceback") for line in lines)
+    return (errors or lines or ["no output"])[-1 if crashed else 0]
 
 
 def _must(root: Path, *words: str) -> Finished:

@@ -177,7 +177,7 @@ class Cloud:
         def ask(fs: Any, root: str) -> list[str]:
             try:
                 found = fs.ls(fs.join(root, runs_of(key)), detail=True)
-            except FileNotFoundError:
+            except (FileNotFoundError, NotImplementedError):  # plain HTTP has no folders
                 return []
             found = [entry for entry in found if entry.get("type") != "directory"]
             found.sort(key=lambda entry: str(entry.get("LastModified", "")), reverse=True)
