@@ -10,7 +10,7 @@ from ..config import Project
 from ..errors import ConfigError, EvidenceError, ToolError
 from ..typed import build, plain
 from . import dvc
-from .dvc import config
+from .dvc import setup
 from .dvc.survey import Survey
 from .dvc.task import ANSWER, Answer, Task
 from .process import Finished
@@ -69,7 +69,7 @@ def survey(project: Project, forced: Mapping[str, str], patience_s: float) -> Su
     from .dvc.survey import Surveyor
     from .dvc.worker import places
 
-    root, shared = project.root, config.readable_cache(project)
+    root, shared = project.root, setup.readable_cache(project)
     try:
         repo = Repo(str(root))
         _, others = places(repo, str(shared or ""), patience_s)
@@ -117,7 +117,7 @@ def bring_data(project: Project) -> Brought:
 
 
 def _task(project: Project, **more: tuple[str, ...]) -> Task:
-    shared = config.readable_cache(project)
+    shared = setup.readable_cache(project)
     return Task(
         root=str(project.root),
         pointer=project.config.data.pointer,

@@ -89,6 +89,15 @@ def test_a_remote_that_hangs_is_asked_once_and_no_longer_than_our_patience() -> 
     hang.set()
 
 
+def test_patience_is_for_waiting_and_not_for_what_we_do_meanwhile(tmp_path: Path) -> None:
+    remote = cloud(tmp_path, patience_s=0.5)
+    assert remote.has([MD5]) == set()
+    time.sleep(0.6)
+    put(remote, tmp_path)
+    assert remote.has([MD5]) == {MD5}
+    assert remote.silent == ""
+
+
 def test_a_remote_that_refuses_says_why() -> None:
     def opened() -> tuple[Any, str]:
         raise PermissionError("no such\nkey")

@@ -12,7 +12,7 @@ from typing import Any
 from ...errors import ConfigError, EvidenceError, ToolError
 from .. import folders
 from ..process import Finished, watch
-from .config import cache_of
+from .setup import cache_of
 
 BUSY = re.compile(r"Unable to acquire lock|is busy|waiting for it to finish", re.I)
 LOCK_WAIT_S = 900.0
