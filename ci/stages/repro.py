@@ -23,7 +23,7 @@ from ..records import (
     write_atomically,
 )
 from ..tools import dvc, git, pipeline, store
-from ..tools.dvc import config
+from ..tools.dvc import setup
 from . import Done, data, say, warn
 
 LOCK = "dvc.lock"
@@ -73,7 +73,7 @@ def reproduce(
             str(project.root / project.config.data.path),
             "run 'slipway data pull', which says what can be done",
         )
-    config.ensure(project)
+    setup.ensure(project)
     _adopt_lock(project)
     started = time.monotonic()
     try:

@@ -10,7 +10,7 @@ from ..config import Project
 from ..errors import ConfigError, EvidenceError, ToolError
 from ..typed import build, plain
 from . import dvc
-from .dvc import config
+from .dvc import setup
 from .dvc.survey import Survey
 from .dvc.task import ANSWER, Answer, Task
 from .process import Finished
@@ -69,11 +69,12 @@ def survey(project: Project, forced: Mapping[str, str], patience_s: float) -> Su
     from .dvc.survey import Surveyor
     from .dvc.worker import places
 
-    root, shared = project.root, config.readable_cache(project)
+    root, shared = project.root, setup.readable_cache(project)
     try:
         repo = Repo(str(root))
         _, others = places(repo, str(shared or ""), patience_s)
-        return Surveyor(repo, others, project.config.data.pointer).look(DVC_STAGES, forced)
+        names = _closure(root, DVC_STAGES)
+        return Surveyor(repo, others, project.config.data.pointer).look(names, forced)
     except DvcException as error:
         said = str(error.__cause__ or error).splitlines()[0]
         raise ConfigError(
@@ -116,7 +117,7 @@ def bring_data(project: Project) -> Brought:
 
 
 def _task(project: Project, **more: tuple[str, ...]) -> Task:
-    shared = config.readable_cache(project)
+    shared = setup.readable_cache(project)
     return Task(
         root=str(project.root),
         pointer=project.config.data.pointer,
@@ -127,14 +128,18 @@ def _task(project: Project, **more: tuple[str, ...]) -> Task:
 
 
 def _closure(root: Path, targets: tuple[str, ...]) -> tuple[str, ...]:
-    """These DVC stages and all before them, in the order of the pipeline."""
-    needs, found, left = dvc.needs(root), set[str](), list(targets)
-    while left:
-        name = left.pop()
-        if name not in found:
-            found.add(name)
-            left += needs.get(name, ())
-    return tuple(name for name in DVC_STAGES if name in found)
+    """These DVC stages and all before them, a team's own among them; each after what it needs."""
+    needs, found = dvc.needs(root), dict[str, None]()
+
+    def add(name: str, above: tuple[str, ...]) -> None:
+        for earlier in needs.get(name, ()):
+            if earlier not in (*above, *found):
+                add(earlier, (*above, name))
+        found.setdefault(name)
+
+    for name in sorted(targets, key=DVC_STAGES.index):
+        add(name, ())
+    return tuple(found)
 
 
 def _work(

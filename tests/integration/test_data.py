@@ -16,7 +16,7 @@ import pytest
 from slipway import config
 from slipway.records import digest_file
 from slipway.tools import dvc, environment, folders
-from slipway.tools.dvc.config import ensure
+from slipway.tools.dvc.setup import ensure
 from slipway.tools.dvc.survey import Step
 from slipway.tools.pipeline import survey
 from tests.datasets import LAST, change, data_project, put, real_months, small_months, state_of

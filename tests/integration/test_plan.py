@@ -104,6 +104,23 @@ def test_what_another_branch_trained_is_restored_and_not_trained_again(
     assert not (second.root / "data").exists()  # nothing that runs reads it
 
 
+def test_a_stage_of_the_teams_own_is_restored_like_the_others(
+    done: Checkout, tmp_path: Path
+) -> None:
+    extra = "  extra:\n    cmd: mkdir extra && cp prepared/lines.txt extra\n"
+    extra += "    deps: [prepared]\n    outs: [extra]\n"
+    change(done, "dvc.yaml", "  train:\n", f"{extra}  train:\n")
+    change(done, "dvc.yaml", "deps: [ml/train.py, ", "deps: [extra, ml/train.py, ")
+    assert planned(done).stale["train"] == "after extra"
+    done.slipway("repro", "train")
+    done.commit("A stage of our own")
+    done.run("git", "push", "-q", "origin", "main")
+    clone = fresh(done, tmp_path / "ci")
+    assert planned(clone).restored["extra"] == "the remote"
+    assert clone.slipway("repro", "train").out == "ran: nothing\n"
+    assert contents(clone.root / "extra") == contents(done.root / "extra")
+
+
 def test_half_a_remote_is_seen_made_again_and_sent_again(done: Checkout, tmp_path: Path) -> None:
     whole = contents(remote_of(done))
     pipelines.object_of(done, remote_of(done), "models/candidate/weights.bin").unlink()

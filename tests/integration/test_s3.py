@@ -73,3 +73,21 @@ def test_without_credentials_the_remote_is_said_to_be_unreadable(
     assert len(refused) == 3
     assert "the remote cannot be read" in refused[0]
     assert "secret" not in json.dumps(plan)
+
+
+def test_a_pull_request_without_credentials_makes_what_the_shared_cache_lacks(
+    done: Checkout, server: Mapping[str, str], tmp_path: Path
+) -> None:
+    parent = fresh(done, tmp_path / "parent", BRANCH_NAME="main")
+    parent.slipway("data", "pull")
+    parent.slipway("repro")
+    pipelines.branch_with(done, "request", "params.yaml", "epochs: 3", "epochs: 4")
+    before = buckets.keys(server)
+    env = {**done.env, "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "CHANGE_ID": "3"}
+    clone = fresh(done, tmp_path / "ci", "request")
+    request = replace(clone, env={**env, "AWS_EC2_METADATA_DISABLED": "true"})
+    plan = json.loads(request.slipway("plan", "--json").out)
+    assert plan["restored"]["prepare"] == "the shared cache"
+    assert plan["stale"]["train"] == "params.yaml:train.epochs modified"
+    assert request.slipway("repro").out == "ran: train, champion, evaluate, gate-model\n"
+    assert buckets.keys(server) == before

@@ -12,7 +12,7 @@ from typing import Any
 from ...errors import ConfigError, EvidenceError, ToolError
 from .. import folders
 from ..process import Finished, watch
-from .config import cache_of
+from .setup import cache_of
 
 BUSY = re.compile(r"Unable to acquire lock|is busy|waiting for it to finish", re.I)
 LOCK_WAIT_S = 900.0
@@ -153,7 +153,8 @@ def cause(done: Finished) -> str:
     """The line of a failed DVC command that says why."""
     lines = [line.strip() for line in done.out.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    return (errors or lines or ["no output"])[0]
+    crashed = not errors and any(line.startswith("Traceback") for line in lines)
+    return (errors or lines or ["no output"])[-1 if crashed else 0]
 
 
 def _must(root: Path, *words: str) -> Finished:

@@ -148,7 +148,7 @@ class Cloud:
     def __init__(self, name: str, opened: Callable[[], Opened], patience_s: float) -> None:
         self.name, self.silent = name, ""
         self._open, self._opened = opened, list[Opened]()
-        self._patience_s, self._until = patience_s, 0.0
+        self._patience_s = self._left_s = patience_s  # of waiting, all questions together
 
     def has(self, md5s: Iterable[str]) -> set[str]:
         """Those of some objects that are there."""
@@ -177,7 +177,7 @@ class Cloud:
         def ask(fs: Any, root: str) -> list[str]:
             try:
                 found = fs.ls(fs.join(root, runs_of(key)), detail=True)
-            except FileNotFoundError:
+            except (FileNotFoundError, NotImplementedError):  # plain HTTP has no folders
                 return []
             found = [entry for entry in found if entry.get("type") != "directory"]
             found.sort(key=lambda entry: str(entry.get("LastModified", "")), reverse=True)
@@ -211,7 +211,6 @@ class Cloud:
         """An answer within what is left of our patience; `nothing` where there is none."""
         if self.silent:
             return nothing
-        self._until = self._until or time.monotonic() + self._patience_s
         answers, errors = list[T](), list[Exception]()
 
         def answer() -> None:
@@ -221,8 +220,10 @@ class Cloud:
                 errors.append(error)
 
         asked = threading.Thread(target=answer, daemon=True)  # ends with us, whatever it waits for
+        started = time.monotonic()
         asked.start()
-        asked.join(max(0.0, self._until - time.monotonic()))
+        asked.join(self._left_s)
+        self._left_s = max(0.0, self._left_s - (time.monotonic() - started))
         if answers:
             return answers[0]
         said = " ".join(str(errors[0]).split())[:200] if errors else ""

@@ -286,6 +286,6 @@ def recorded_outs(record: bytes | None) -> dict[str, str]:
 
 def cache_place(root: Path) -> Folder:
     """The cache that DVC writes."""
-    from .config import cache_of
+    from .setup import cache_of
 
     return Folder("the cache", cache_of(root))

@@ -42,10 +42,17 @@ def _bring_one(cache: Folder, others: Sequence[Place], md5: str, name: str) -> N
     raise ToolError(f"{name} went away meanwhile", path_of(md5), "run the same command again")
 
 
-def push(cache: Folder, remote: Place, task: Task) -> None:
+def push(cache: Folder, remote: Place, task: Task, *, must: bool) -> None:
     """Sends what the remote lacks: files, then listings, then the run records that name them.
 
     Each object is asked for by itself: DVC takes a listing for a proof of all that it names.
+
+    Args:
+        must: whether a remote that does not answer is a failure; else it is only said.
+
+    Raises:
+        ToolError: the remote does not answer, or does not take an object.
+        EvidenceError: the cache holds other bytes under an object's name.
     """
     root = Path(task.root)
     for _, md5 in locked.outs(root, task.pointer, task.stages):
@@ -56,7 +63,10 @@ def push(cache: Folder, remote: Place, task: Task) -> None:
         _send(cache, remote, objects)
         _send(cache, remote, {md5})
     if silent := getattr(remote, "silent", ""):
-        raise ToolError(f"cannot push: {silent}", task.root, "check the DVC remote")
+        if must:
+            raise ToolError(f"cannot push: {silent}", task.root, "check the DVC remote")
+        print(f"WARNING: nothing changed and nothing was sent: {silent}", flush=True)
+        return
     for path in locked.records(root, task.stages):
         if cache.read(path) and not remote.records(path.rpartition("/")[0].rpartition("/")[2]):
             _sent(remote, cache.path / path, path)

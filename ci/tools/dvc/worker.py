@@ -16,13 +16,14 @@ from typing import Any
 from ...errors import EvidenceError, SlipwayError, ToolError
 from ...records import write_atomically
 from ...typed import build, plain
-from . import config, locked, usage
+from . import locked, setup, usage
 from .places import Folder, Place, entries, path_of, remote_of
 from .survey import Step, Survey, Surveyor, cache_place
 from .task import ANSWER, Answer, Task
 from .transfer import bring, push
 
-LOOK_S = 60.0  # patience with a remote, before anything is transferred
+LOOK_S = 60.0  # patience with a remote's answers before anything runs
+PUSH_S = 600.0  # and afterwards, without the transfers themselves
 
 
 def main(argument: str) -> int:
@@ -56,7 +57,7 @@ def places(repo: Any, shared: str, patience_s: float) -> tuple[Folder, list[Plac
     root = Path(repo.root_dir)
     cache = cache_place(root)
     more = [Folder("the shared cache", Path(shared))] if shared else []
-    return cache, [cache, *more, remote_of(repo, config.read(root), patience_s)]
+    return cache, [cache, *more, remote_of(repo, setup.read(root), patience_s)]
 
 
 def _data(repo: Any, task: Task) -> Answer:
@@ -85,7 +86,7 @@ def _repro(repo: Any, task: Task) -> Answer:
         _heal(repo, cache, task)
         surveyor = Surveyor(repo, others, task.pointer)
         seen = surveyor.look(task.stages, dict.fromkeys(task.forced, "asked for"))
-        _refuse(seen, Path(task.root))
+        _refuse(seen, task)
         _restore(surveyor, seen, cache, others, task)
         before = lock.read_bytes() if lock.exists() else None
         failure: Exception | None = None
@@ -96,8 +97,15 @@ def _repro(repo: Any, task: Task) -> Answer:
         if damaged := _heal(repo, cache, task):
             _put_back(lock, before)
             raise _damage(damaged, task)
-        if task.push:
-            push(cache, others[-1], task)
+        try:
+            changed = bool(seen.stale) or any(step.record for step in seen.steps.values())
+            remote = places(repo, "", PUSH_S)[1][-1]  # asked anew: training may have taken hours
+            if task.push:
+                push(cache, remote, task, must=changed)
+        except SlipwayError as error:
+            if failure is None:
+                raise
+            print(f"WARNING: {error.what}", flush=True)  # a gate that blocked is told first
     if failure:
         raise failure
     return Answer(origin="run")
@@ -149,13 +157,16 @@ def _run(repo: Any, task: Task, lost: Sequence[str]) -> None:
                 raise ToolError(what, task.root, "run the same command again")
 
 
-def _refuse(seen: Survey, root: Path) -> None:
-    """Says no where what is needed cannot be had, or nobody can tell."""
+def _refuse(seen: Survey, task: Task) -> None:
+    """Says no where what is needed cannot be had, or nobody can tell.
+
+    Nothing is made that a silent remote may have, or that could not be sent there. A build of a
+    pull request sends nothing and may have no credentials: it makes what the caches lack.
+    """
     lost = {**(seen.data.lost if seen.needs_data else {})}
-    if seen.silent and (lost or any(step.lost for step in seen.steps.values())):
-        raise ToolError(
-            seen.silent, str(root / ".dvc/config"), "check its address, credentials and the network"
-        )
+    if seen.silent and (lost or (task.push and seen.stale)):
+        where = str(Path(task.root) / ".dvc/config")
+        raise ToolError(seen.silent, where, "check its address, credentials and the network")
     if lost:
         said = "; ".join(f"{path} {what}" for path, what in lost.items())
         raise EvidenceError(

@@ -16,8 +16,8 @@ from pathlib import Path
 from ...config import Project
 from ...errors import ToolError
 from .. import ledger
-from ..dvc.config import shared_cache
 from ..dvc.places import entries, path_of
+from ..dvc.setup import shared_cache
 from ..dvc.usage import USED, alone
 from ..ledger import History
 from ..process import Finished, run

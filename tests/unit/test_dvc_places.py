@@ -1,0 +1,118 @@
+"""Where DVC's objects are: what a place answers, takes and refuses."""
+
+import hashlib
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slipway.errors import EvidenceError
+from slipway.tools.dvc.places import Cloud, Folder, Place, entries, path_of, runs_of, whole
+from slipway.tools.dvc.survey import recorded_outs
+
+GOOD = b"the bytes of an object"
+MD5 = hashlib.md5(GOOD, usedforsecurity=False).hexdigest()
+
+
+def cloud(root: Path, patience_s: float = 30.0) -> Cloud:
+    """A remote whose file system is DVC's own for disks: it puts files as SSH does."""
+    from dvc_objects.fs.local import LocalFileSystem
+
+    return Cloud("the remote", lambda: (LocalFileSystem(), str(root)), patience_s)
+
+
+@pytest.fixture(params=["folder", "cloud"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """A place of each kind, empty, over the same folder."""
+    root = tmp_path / "place"
+    root.mkdir()
+    return Folder("the remote", root) if request.param == "folder" else cloud(root)
+
+
+def put(place: Place, tmp_path: Path, content: bytes = GOOD, path: str = path_of(MD5)) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(content)
+    place.put(source, path)
+
+
+def test_what_is_put_is_there_and_nothing_half(place: Place, tmp_path: Path) -> None:
+    assert place.has([MD5]) == set()
+    put(place, tmp_path)
+    assert place.has([MD5, "0" * 32]) == {MD5}
+    assert place.read(path_of(MD5)) == GOOD
+    assert place.read(path_of("0" * 32)) is None
+    names = [p.name for p in (tmp_path / "place").rglob("*") if p.is_file()]
+    assert names == [MD5[2:]]
+
+
+def test_run_records_are_found_by_their_key(place: Place, tmp_path: Path) -> None:
+    key, value = "a" * 64, "b" * 64
+    assert place.records(key) == []
+    put(place, tmp_path, b"outs:\n- {path: model, md5: 12.dir}\n", f"{runs_of(key)}/{value}")
+    (path,) = place.records(key)
+    assert path.endswith(value)
+    assert recorded_outs(place.read(path)) == {"model": "12.dir"}
+
+
+def test_an_object_is_kept_only_if_its_bytes_are_its_name(place: Place, tmp_path: Path) -> None:
+    cache = Folder("the cache", tmp_path / "cache")
+    put(place, tmp_path, b"other bytes")
+    with pytest.raises(EvidenceError, match="data/a has other bytes in the remote"):
+        cache.keep(MD5, place, "data/a")
+    assert not [p for p in cache.path.rglob("*") if p.is_file()]
+    put(place, tmp_path)
+    cache.keep(MD5, place, "data/a")
+    kept = cache.path / path_of(MD5)
+    assert whole(kept, MD5)
+    assert kept.stat().st_mode & 0o777 == 0o444
+    cache.drop(MD5)
+    assert cache.has([MD5]) == set()
+
+
+def test_a_remote_that_hangs_is_asked_once_and_no_longer_than_our_patience() -> None:
+    hang = threading.Event()
+
+    def opened() -> tuple[Any, str]:
+        hang.wait(20)
+        raise OSError("never")
+
+    remote = Cloud("the remote", opened, patience_s=0.05)
+    started = time.monotonic()
+    assert remote.has([MD5]) == set()
+    assert remote.read(path_of(MD5)) is None
+    assert remote.records("a") == []
+    assert time.monotonic() - started < 5
+    assert remote.silent == "the remote did not answer within 0.05 s"
+    hang.set()
+
+
+def test_patience_is_for_waiting_and_not_for_what_we_do_meanwhile(tmp_path: Path) -> None:
+    remote = cloud(tmp_path, patience_s=0.5)
+    assert remote.has([MD5]) == set()
+    time.sleep(0.6)
+    put(remote, tmp_path)
+    assert remote.has([MD5]) == {MD5}
+    assert remote.silent == ""
+
+
+def test_a_remote_that_refuses_says_why() -> None:
+    def opened() -> tuple[Any, str]:
+        raise PermissionError("no such\nkey")
+
+    remote = Cloud("the remote", opened, patience_s=5)
+    assert remote.has([MD5]) == set()
+    assert remote.silent == "the remote cannot be read: no such key"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"[1]", b'[{"md5": "1"}]', b"\xff"])
+def test_what_is_no_listing_is_none(content: bytes | None) -> None:
+    assert entries(content) is None
+    assert entries(json.dumps([{"md5": "1", "relpath": "a/b"}]).encode()) == {"a/b": "1"}
+
+
+@pytest.mark.parametrize("content", [None, b"", b"outs: [", b"outs: 3", b"[]", b"\xff\xfe"])
+def test_what_is_no_run_record_names_nothing(content: bytes | None) -> None:
+    assert recorded_outs(content) == {}
