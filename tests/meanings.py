@@ -42,7 +42,7 @@ MEANINGS = {
     "names": "the metrics that have to be exported",
     # records
     "schema": "the record's form and its number",
-    "commit": "the code's commit; `-dirty` behind it where files differed from it",
+    "commit": "the code's commit; `-dirty` behind it where files but `dvc.lock` differed",
     "written_at": "when, in UTC",
     "reused": "DVC stages that need not run",
     "train_on": "the agent that training needs",

@@ -10,11 +10,14 @@ from .process import check, run
 
 
 def commit(root: Path) -> str:
-    """The checkout's commit, with `-dirty` behind it where files differ from it."""
+    """The checkout's commit, with `-dirty` behind it where files differ from it.
+
+    `dvc.lock` may differ: every training writes it anew, from what is in the commit.
+    """
     head = run(["git", "rev-parse", "HEAD"], cwd=root)
     if head.code:
         raise ToolError("this is not a git checkout with a commit", str(root), "git init, commit")
-    changed = check(["git", "status", "--porcelain"], cwd=root)
+    changed = check(["git", "status", "--porcelain", "--", ":/", ":!dvc.lock"], cwd=root)
     return head.out.strip() + ("-dirty" if changed.strip() else "")
 
 

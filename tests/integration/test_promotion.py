@@ -16,7 +16,7 @@ from slipway.errors import ConfigError, EvidenceError, ToolError
 from slipway.records import Approval, Release, digest_tree, read, seal
 from slipway.settings import ApprovalRules, parse
 from slipway.stages import approval
-from slipway.tools import engines, store
+from slipway.tools import engines, git, store
 from tests import deliveries
 from tests.promotions import (
     alter,
@@ -371,3 +371,14 @@ def test_a_build_of_another_branch_or_of_a_pull_request_changes_nothing(project:
     with pytest.raises(EvidenceError, match="by builds of 'main' alone"):
         slipway(branch, "rollback", "production", "--reason", "no")
     assert events(project) == []
+
+
+def test_a_commit_is_dirty_where_anything_but_the_lock_differs(project: Project) -> None:
+    (project.root / "dvc.lock").write_text("schema: '2.0'\n")
+    subprocess.run(["git", "add", "dvc.lock"], cwd=project.root, check=True)
+    subprocess.run(["git", "commit", "-qm", "a lock"], cwd=project.root, check=True)
+    clean = git.commit(project.root)
+    (project.root / "dvc.lock").write_text("schema: '2.0'\nstages: {}\n")  # as training does
+    assert git.commit(project.root) == clean
+    (project.root / "new.py").write_text("")
+    assert git.commit(project.root) == f"{clean}-dirty"
