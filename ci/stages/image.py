@@ -12,7 +12,7 @@ from ..tools.engines import choice
 from ..tools.images.model import Made, Model
 from ..tools.images.runtime import Runtime
 from ..tools.registry import Registry
-from . import Done, say, tickets
+from . import Done, repro, say, tickets
 
 UNPROVEN: dict[Kind, tuple[str, ...]] = {
     "image": (),
@@ -132,9 +132,18 @@ def _runtime(project: Project, registry: Registry | None) -> Runtime:
 
 
 def _model(project: Project, digest: str) -> Path:
-    """The candidate's folder: this checkout's, else one from the store."""
-    if project.candidate.is_dir() and digest_tree(project.candidate) == digest:
+    """The candidate's folder: this checkout's, else one from the store.
+
+    A store that never had it belongs to another agent's home; then DVC has it.
+    """
+    if not (_holds(project, digest) or store.has_model(project.home, digest)):
+        repro.restore(project, project.config.model.candidate)
+    if _holds(project, digest):
         return project.candidate
     folder = project.scratch / "models" / digest.removeprefix("sha256:")
     store.fetch_model(project.home, digest, folder)
     return folder
+
+
+def _holds(project: Project, digest: str) -> bool:
+    return project.candidate.is_dir() and digest_tree(project.candidate) == digest

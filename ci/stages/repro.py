@@ -90,6 +90,14 @@ def reproduce(
     return done
 
 
+def restore(project: Project, out: str) -> None:
+    """Brings an out that another agent left, as far as cache or remote have it; runs nothing."""
+    if (project.root / ".dvc").is_dir():
+        setup.ensure(project)
+        _adopt_lock(project)
+        dvc.call(project.root, "pull", "--quiet", out)
+
+
 def _relay(line: str) -> None:
     if not NOISE.search(line):
         warn(line)

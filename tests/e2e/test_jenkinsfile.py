@@ -202,9 +202,13 @@ class Jenkins:
         ]
 
     def state(self) -> tuple[str, dict[str, str]]:
-        """What the ledger holds, and which digest each environment answers with."""
+        """What main and the ledger hold, and which digest each environment answers with."""
+        wanted = ["refs/heads/main", "refs/heads/slipway-ledger", "refs/tags/*"]
         refs = subprocess.run(
-            ["git", "ls-remote", str(self.origin)], capture_output=True, text=True, check=True
+            ["git", "ls-remote", str(self.origin), *wanted],
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         self._shell(f"{SLIPWAY} status --json")
         live = {row["environment"]: row["digest"] for row in json.loads(self.output)}
@@ -327,6 +331,22 @@ def test_a_restart_from_staging_does_nothing_twice(jenkins: Jenkins) -> None:
     assert jenkins.state() == before
     again = {path.name: path.read_bytes() for path in jenkins.stash.glob("*.json")}
     assert {name for name in records if again[name] != records[name]} == set()
+
+
+def test_a_model_that_this_home_never_had_is_packed_all_the_same(jenkins: Jenkins) -> None:
+    line = f"{SLIPWAY} image"
+    jenkins.agent = next(p.agent for p in jenkins.played if p.action.text == line)
+    shutil.rmtree(jenkins.delivery)
+    shutil.copytree(jenkins.kept, jenkins.delivery)
+    shutil.rmtree(jenkins.workspace(jenkins.agent) / "models", ignore_errors=True)
+    models = jenkins.project.home / "next-basket" / "store" / "models"
+    models.rename(models.with_name("elsewhere"))
+    try:
+        assert jenkins.do(Action("sh", line)) == 0, jenkins.output[-4000:]
+    finally:
+        models.with_name("elsewhere").rename(models)
+    before = json.loads((jenkins.kept / "image.json").read_bytes())
+    assert json.loads((jenkins.delivery / "image.json").read_bytes()) == before
 
 
 def test_a_rollback_with_nothing_before_it_is_refused(jenkins: Jenkins) -> None:
