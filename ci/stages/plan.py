@@ -55,28 +55,32 @@ def run(project: Project, args: argparse.Namespace) -> Done:
         commit, book, history, live = looking.result()
     stale = survey.stale
     took = estimate.minutes(book, history, trains="train" in stale)
-    record = write(
-        project.delivery,
-        "plan",
-        Plan(
-            subject=subject,
-            commit=commit,
-            inputs=inputs,
-            stale=stale,
-            reused=tuple(name for name in survey.steps if name not in stale),
-            train_on=_train_on(project, stale, live),
-            ledger=history.marks(project.config.environments),
-            delivered=live,
-            retrain=retrain,
-            cause=cause,
-            restored=_restored(survey),
-            missing=_missing(project, survey),
-            remote=survey.silent,
-            minutes=took[0],
-            as_release=took[1],
-        ),
+    drafted = Plan(
+        subject=subject,
+        commit=commit,
+        inputs=inputs,
+        stale=stale,
+        reused=tuple(name for name in survey.steps if name not in stale),
+        train_on=_train_on(project, stale, live),
+        ledger=history.marks(project.config.environments),
+        delivered=live,
+        retrain=retrain,
+        cause=cause,
+        restored=_restored(survey),
+        missing=_missing(project, survey),
+        remote=survey.silent,
+        minutes=took[0],
+        as_release=took[1],
     )
-    _answer(record, args, moved)
+    record = write(project.delivery, "plan", drafted)
+    if args.label:
+        print(record.train_on)
+    elif args.todo:
+        print("nothing" if record.delivered else "deliver")
+    elif args.json:
+        print(canonical(plain(record)).decode(), end="")
+    else:
+        _show(drafted, moved)  # the same facts, in the order of the pipeline
     return Done(f"train on {record.train_on}", record.subject)
 
 
@@ -171,17 +175,6 @@ def _delivered(project: Project, history: ledger.History, subject: str) -> dict[
     if live is None or not live.healthy or live.instance.digest != event.digest:
         return None
     return {"version": event.version, "digest": event.digest, "url": live.url}
-
-
-def _answer(plan: Plan, args: argparse.Namespace, moved: Path | None) -> None:
-    if args.label:
-        print(plan.train_on)
-    elif args.todo:
-        print("nothing" if plan.delivered else "deliver")
-    elif args.json:
-        print(canonical(plain(plan)).decode(), end="")
-    else:
-        _show(plan, moved)
 
 
 def _show(plan: Plan, moved: Path | None) -> None:
