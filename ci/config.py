@@ -4,6 +4,7 @@ import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 from .errors import ConfigError
 from .settings import FILE, Config, Environment, parse
@@ -27,6 +28,7 @@ class Project:
     ledger_remote: str  # empty: the local one in `home`
     change: str = ""  # the pull request that a CI server builds: it may read, and write nothing
     branch: str = ""  # the branch that a CI server builds
+    build: str = ""  # which of its builds this is, for people: `slipway/main #27`
     dvc_cache: str = ""  # the DVC cache that the checkouts of this host share; empty: see docs
     color: bool = False
     docker_host: str = LOCAL_DOCKER
@@ -90,6 +92,7 @@ def load(start: Path | None = None) -> Project:
         ledger_remote=os.environ.get("SLIPWAY_LEDGER", config.ledger.remote),
         change=os.environ.get("CHANGE_ID", ""),
         branch=os.environ.get("BRANCH_NAME", ""),
+        build=_build(),
         dvc_cache=os.environ.get("SLIPWAY_DVC_CACHE", config.data.cache),
         color=sys.stdout.isatty() and "NO_COLOR" not in os.environ,
         docker_host=os.environ.get("DOCKER_HOST") or LOCAL_DOCKER,
@@ -98,6 +101,11 @@ def load(start: Path | None = None) -> Project:
         jenkins_url=os.environ.get("JENKINS_URL", ""),
         jenkins_login=_jenkins_login(),
     )
+
+
+def _build() -> str:
+    job, number = os.environ.get("JOB_NAME", ""), os.environ.get("BUILD_NUMBER", "")
+    return f"{unquote(job)} #{number}" if job and number else ""
 
 
 def _docker_config() -> Path:

@@ -240,7 +240,7 @@ def _facts(project: Project, place: Place, image: Image) -> events.Event:
         trained_until=candidate.trained_until,
         champion=read(project.delivery, "evaluation", Evaluation).champion,
         commit=git.commit(project.root),
-        by=places.who(),
+        by=places.who(project),
     )
 
 

@@ -122,7 +122,7 @@ def _told(
         artefact=last.artefact,
         model=last.model,
         commit=git.commit(place.project.root),
-        by=places.who(),
+        by=places.who(place.project),
         reason=reason,
     )
     return book.append(place.ledger, lambda _: book.Draft(event))

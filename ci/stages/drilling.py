@@ -155,7 +155,7 @@ def _promote(place: Place, witness: Witness, last: Event, ill: sick.Sick) -> tup
         digest=ill.digest,
         model=ill.model,
         reason=f"drill: {witness.case}",
-        by=places.who(),
+        by=places.who(place.project),
         approved_by="",
         at="",
         closes="",

@@ -116,12 +116,13 @@ def facts(event: Event) -> dict[str, str]:
     return {"version": event.version, "digest": event.digest}
 
 
-def who() -> str:
-    """The name of this process's user."""
+def who(project: Project) -> str:
+    """The name of this process's user, and the CI server's build where it is one."""
     try:
-        return pwd.getpwuid(os.getuid()).pw_name
+        user = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
-        return f"user {os.getuid()}"
+        user = f"user {os.getuid()}"
+    return f"{user} in {project.build}" if project.build else user
 
 
 def intend(place: Place, goal: Event, records: Mapping[str, bytes], right: Right) -> Event:
@@ -185,7 +186,7 @@ def fulfil(place: Place, goal: Event, intent: Event, records: Mapping[str, bytes
 
 def undone(place: Place, begun: Event, reason: str, by: str = "") -> Event:
     """Tells the ledger that an intent or a canary came to nothing; once is enough."""
-    undo = replace(begun, kind="undo", closes=begun.id, reason=reason, by=by or who())
+    undo = replace(begun, kind="undo", closes=begun.id, reason=reason, by=by or who(place.project))
     event = replace(undo, holder="", until="", at="", id="")
 
     def draft(history: History) -> book.Draft | Event:

@@ -140,7 +140,7 @@ def _draft(
         champion=record.champion,
         previous=live.previous,
         commit=record.commit,
-        by=places.who(),
+        by=places.who(project),
         approved_by=record.approved_by,
     )
     return ledger.Draft(event, {**deploy.records_of(project), "release.json": content})

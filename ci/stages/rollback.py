@@ -47,7 +47,7 @@ def run(project: Project, args: argparse.Namespace) -> Done:
             target,
             kind="rollback",
             commit=git.commit(project.root),
-            by=args.by or places.who(),
+            by=args.by or places.who(project),
             reason=reason,
             at="",
             closes="",

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from slipway import config, settings
 from slipway.errors import ConfigError
+from slipway.stages import places
 
 GOOD = """
 [model]
@@ -149,3 +150,16 @@ def test_two_people_need_to_be_known_to_git() -> None:
     with pytest.raises(ConfigError, match=r"approval.identities: git's names of 'ann'"):
         settings.parse(rules + GOOD)
     settings.parse(rules + '[approval.identities]\nann = ["ann@example.com"]\n' + GOOD)
+
+
+def test_a_build_is_named_as_people_know_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "delivery.toml").write_text(GOOD)
+    monkeypatch.setenv("JOB_NAME", "slipway/feature%2Fx")
+    monkeypatch.delenv("BUILD_NUMBER", raising=False)
+    assert config.load(tmp_path).build == ""
+    monkeypatch.setenv("BUILD_NUMBER", "27")
+    build = config.load(tmp_path)
+    assert build.build == "slipway/feature/x #27"
+    assert places.who(build).endswith(" in slipway/feature/x #27")
