@@ -1,14 +1,13 @@
 """Measures what the README and `bench/README.md` claim, on the project as it stands.
 
-`python -m bench [delivery] [plan] [images] [process] [docker]`, all of them by default. The first
-needs a delivered project (`make deliver`), images and docker need an engine and a registry to
-start: what is missing is said, and the rest goes on. Each pair is run alternately, `ROUNDS` times;
-the median counts, since machines are noisy.
+`python -m bench [delivery] [stages] [plan] [images] [process] [docker]`, all of them by default.
+The first two need a delivered project (`make deliver`), images and docker need an engine and a
+registry to start: what is missing is said, and the rest goes on. Each pair is run alternately,
+`ROUNDS` times; the median counts, since machines are noisy.
 """
 
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -19,30 +18,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from .timing import BIN, ROOT, timed
+
 Figures = dict[str, Any]
-ROOT = Path(__file__).resolve().parent.parent
-BIN = Path(sys.executable).parent
 ROUNDS = 5
-
-
-def cpu_seconds(command: Sequence[str]) -> tuple[float, float]:
-    """User and system seconds, and wall seconds, of a command and all that it waits for."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    started = time.perf_counter()
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, env=environment())
-    wall = time.perf_counter() - started
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall
-
-
-def environment() -> dict[str, str]:
-    """Ours, with the project's programs first."""
-    return {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
 
 
 def side_by_side(ours: Sequence[str], other: Sequence[str]) -> dict[str, float]:
     """Median cpu and wall seconds of two commands run in turns, and what ours costs more."""
-    pairs = [(cpu_seconds(ours), cpu_seconds(other)) for _ in range(ROUNDS)]
+    pairs = [(timed(ours), timed(other)) for _ in range(ROUNDS)]
     return {
         "ours_cpu_s": round(statistics.median(a[0] for a, _ in pairs), 3),
         "other_cpu_s": round(statistics.median(b[0] for _, b in pairs), 3),
@@ -127,6 +111,13 @@ def plan() -> Iterator[tuple[str, Figures]]:
     yield from plan.measure()
 
 
+def stages() -> Iterator[tuple[str, Figures]]:
+    """The figures of the Jenkinsfile's lines beside the tools that they call."""
+    from . import stages
+
+    yield from stages.measure()
+
+
 def images() -> Iterator[tuple[str, Figures]]:
     """The figures of making and starting images."""
     from . import images, workplace
@@ -145,6 +136,7 @@ def deploys(engine: str) -> Iterator[tuple[str, Figures]]:
 
 SECTIONS: dict[str, Callable[[], Iterator[tuple[str, Figures]]]] = {
     "delivery": delivery,
+    "stages": stages,
     "plan": plan,
     "images": images,
     "process": partial(deploys, "process"),
@@ -154,7 +146,7 @@ SECTIONS: dict[str, Callable[[], Iterator[tuple[str, Figures]]]] = {
 
 def lacking(section: str) -> str:
     """What a section cannot be measured without; empty: nothing is missing."""
-    if section == "delivery":
+    if section in ("delivery", "stages"):
         there = (ROOT / "delivery" / "release.json").is_file()
         return "" if there else "nothing is delivered here: make deliver"
     from . import workplace

@@ -1,12 +1,8 @@
 """Times plan and repro beside DVC itself, on a small pipeline with a local and an S3 remote."""
 
-import resource
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +12,11 @@ from tests import buckets, pipelines
 from tests.pipelines import fresh
 from tests.projects import Checkout
 
+from . import timing
+
 ROUNDS = 5
-DVC = str(Path(sys.executable).parent / "dvc")
-SLIPWAY = str(Path(sys.executable).parent / "slipway")
+DVC = str(timing.BIN / "dvc")
+SLIPWAY = str(timing.BIN / "slipway")
 Figures = dict[str, Any]
 
 
@@ -44,13 +42,9 @@ def measure() -> Iterator[tuple[str, Figures]]:
 
 
 def timed(checkout: Checkout, command: Sequence[str]) -> tuple[float, float]:
-    """Cpu seconds of a command and all that it waits for, and its wall seconds."""
-    path = f"{Path(sys.executable).parent}:{checkout.environment()['PATH']}"
-    env = {**checkout.environment(), "PATH": path}
-    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(command, cwd=checkout.root, env=env, check=True, capture_output=True)
-    wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall
+    """Cpu and wall seconds of a command in a checkout, with that checkout's own home."""
+    path = f"{timing.BIN}:{checkout.environment()['PATH']}"
+    return timing.timed(command, checkout.root, {**checkout.environment(), "PATH": path})
 
 
 def side_by_side(
