@@ -70,7 +70,6 @@ make_secrets() {
     mkdir -p "$secrets"
     chmod 700 "$secrets"
     for name in admin release_manager developer agents registry; do random | keep "${name}_password"; done
-    printf '' | keep dvc_remote
     if [ ! -e "$secrets/ledger_key" ]; then
         command -v ssh-keygen >/dev/null ||
             fail "there is no ssh-keygen" PATH "install openssh-client, or put a key at $secrets/ledger_key" 4
@@ -79,7 +78,7 @@ make_secrets() {
         mv "$secrets/.key.pub" "$secrets/ledger_key.pub"
         mv "$secrets/.key" "$secrets/ledger_key"
     fi
-    for file in "$secrets"/*_password "$secrets/dvc_remote" "$secrets/ledger_key"; do readable "$file"; done
+    for file in "$secrets"/*_password "$secrets/ledger_key"; do readable "$file"; done
 }
 
 readable() {  # FILE: for the containers' user, and nobody else on this host
