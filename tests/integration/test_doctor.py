@@ -175,6 +175,16 @@ def test_each_service_that_is_not_there_is_named_alone_with_its_cure(
     assert all(cure in one.mend for one in found.values())
 
 
+def test_slipways_own_remote_is_not_missed_before_the_first_push(checkout: Project) -> None:
+    remote = checkout.home / "dvc-remote"
+    text = f"[core]\n    remote = r\n['remote \"r\"']\n    url = {remote}\n"
+    (checkout.root / ".dvc" / "config").write_text(text)
+    said = reach.dvc_remote(checkout)
+    assert said.good
+    assert "first push" in said.said
+    assert not remote.exists()
+
+
 def test_without_an_environment_the_package_index_is_not_asked(
     checkout: Project, tmp_path: Path
 ) -> None:
