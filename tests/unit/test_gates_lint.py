@@ -74,7 +74,7 @@ def test_a_result_names_its_rule_and_its_place() -> None:
         "unused",
     )
     _, bare = judged({"runs": [{"results": [{"level": "error"}]}]})
-    assert bare.outcome == "block"
+    assert (bare.outcome, bare.where) == ("block", "ruff")
 
 
 def test_many_results_are_counted_whole_and_told_in_part() -> None:

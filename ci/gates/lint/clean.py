@@ -89,6 +89,7 @@ def _finding(name: str, result: dict[str, Any], outcome: Outcome) -> Finding:
     place = (result.get("locations") or [{}])[0].get("physicalLocation", {})
     path = str(place.get("artifactLocation", {}).get("uri", ""))
     line = place.get("region", {}).get("startLine", "")
+    where = f"{name} {path}:{line}" if path else name
     said = str(result.get("message", {}).get("text", ""))
     rule = str(result.get("ruleId") or "")
-    return Finding("clean", outcome, rule, "nothing", said, f"{name} {path}:{line}")
+    return Finding("clean", outcome, rule, "nothing", said, where)
