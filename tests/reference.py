@@ -86,7 +86,9 @@ def _call(action: argparse.Action) -> str:
     if not action.option_strings:
         return _metavar(action)
     flag = action.option_strings[-1]
-    return flag if action.nargs == 0 else f"{flag} {_metavar(action)}"
+    if action.nargs == 0:
+        return flag
+    return f"{flag} [{_metavar(action)}]" if action.nargs == "?" else f"{flag} {_metavar(action)}"
 
 
 def _metavar(action: argparse.Action) -> str:

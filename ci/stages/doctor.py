@@ -11,12 +11,16 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from ..config import Project
+from ..errors import ConfigError
 from ..report import terminal, words
 from ..tools import jenkins_facts, jenkinsfile, machine_facts
+from ..tools.jenkins import failures
 from . import Done, say
 from .health import Check, jenkins, machine, services
+from .jenkins import target
 
 JOB = "slipway"
+PATIENCE_S = 5.0  # with a Jenkins that does not answer
 MARKS = {"ok": "pass", "warn": "warn", "missing": "block"}  # how a terminal paints them
 MISSING = 4
 
@@ -24,11 +28,13 @@ MISSING = 4
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.add_argument(
-        "--jenkins", metavar="URL", help="look at this Jenkins instead of at this machine"
+        "--jenkins",
+        metavar="URL",
+        nargs="?",
+        const="",
+        help="look at a Jenkins instead of at this machine; without URL at that of `[jenkins]`",
     )
-    parser.add_argument(
-        "--job", metavar="NAME", default=JOB, help=f"its multibranch job; {JOB} if not said"
-    )
+    parser.add_argument("--job", help=f"instead of `job` under `[jenkins]`, or else of `{JOB}`")
     parser.add_argument("--json", action="store_true", help="print it as JSON")
 
 
@@ -46,10 +52,18 @@ def run(project: Project, args: argparse.Namespace) -> Done:
     return Done("missing" if missing else "well", code=MISSING if missing else 0)
 
 
-def _of_jenkins(project: Project, url: str, job: str) -> Iterator[Check]:
+def _of_jenkins(project: Project, url: str, job: str | None) -> Iterator[Check]:
     wanted = jenkinsfile.read(project.root)
     people = wanted.submitters if wanted else ()
-    facts = jenkins_facts.look(url, project.jenkins_login, job, people)
+    named = job or project.config.jenkins.job or JOB
+    with (
+        target.connected(project, url, longest_s=PATIENCE_S) as connection,
+        target.connected(project, url, longest_s=PATIENCE_S, stranger=True) as stranger,
+    ):
+        if not all(project.jenkins_login):
+            todo = f"set {failures.VARIABLES} (an API token of that user)"
+            raise ConfigError("nobody is named to look at Jenkins as", connection.url, todo)
+        facts = jenkins_facts.look(connection, stranger, named, people)
     yield from jenkins.judge(project, facts, wanted)
 
 

@@ -3,19 +3,17 @@
 import re
 import time
 import xml.etree.ElementTree as xml
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from typing import Any
+from urllib.parse import quote
 
-from ..errors import ConfigError, ToolError
+from ..errors import EvidenceError, SlipwayError
+from .jenkins import Answer, Connection, failures, jobs
 
-if TYPE_CHECKING:
-    from requests import PreparedRequest, Response, Session
-
-TIMEOUT_S = (5.0, 20.0)  # to connect, to be answered
-MAX_BYTES = 20_000_000  # of one answer
+ANY = range(200, 600)  # statuses that say something, too
+CREDENTIALS = "credentials/store/system/domain/_/api/json?depth=1"
 FILTERS = ("RegexSCMHeadFilterTrait", "WildcardSCMHeadFilterTrait")
 
 
@@ -45,8 +43,6 @@ class Job:
 class JenkinsFacts:
     """A controller as one user sees it. None: this user may not see it."""
 
-    url: str
-    user: str
     version: str
     skew_s: float  # its clock is ahead of ours; NaN: it did not say
     crumb: bool
@@ -63,129 +59,61 @@ class JenkinsFacts:
     csp: str | None = None  # the policy that files are served with; None: no file to look at
 
 
-def look(url: str, login: tuple[str, str], job: str, people: tuple[str, ...]) -> JenkinsFacts:
+def look(
+    connection: Connection, stranger: Connection, job: str, people: tuple[str, ...]
+) -> JenkinsFacts:
     """Asks a controller all that a checkup wants to know.
 
+    Args:
+        stranger: a connection to the same controller that names nobody.
+
     Raises:
-        ConfigError: the address is none, or user and token are not set or not accepted.
-        ToolError: nobody answers there, or it is no Jenkins.
+        ConfigError: what answers there is no Jenkins.
+        EvidenceError: the login is not accepted, or this user may not read anything.
+        ToolError: nobody answers there.
     """
-    import requests
-
-    base = _address(url)
-    if not all(login):
-        todo = "set SLIPWAY_JENKINS_USER, and SLIPWAY_JENKINS_TOKEN (an API token of that user)"
-        raise ConfigError("nobody is named to look at Jenkins as", base, todo)
-    with requests.Session() as session, requests.Session() as stranger:
-        session.auth = login
-        stranger.auth = _nobody
-        first = _first(session, base)
-        config = _get(session, base, f"job/{'/job/'.join(map(_quoted, job.split('/')))}/config.xml")
-        nodes = _json(_get(session, base, "computer/api/json"))
-        own, agents = _nodes(nodes) if nodes else (None, None)
-        return JenkinsFacts(
-            url=base,
-            user=login[0],
-            version=first.headers.get("X-Jenkins", ""),
-            skew_s=_skew(first),
-            crumb=_get(session, base, "crumbIssuer/api/json").status_code == 200,
-            anonymous=_get(stranger, base, "api/json").status_code,
-            executors=own,
-            agents=agents,
-            plugins=_plugins(_json(_get(session, base, "pluginManager/api/json?depth=1"))),
-            credentials=_ids(_json(_get(session, base, CREDENTIALS)), "credentials", "id"),
-            resources=_ids(
-                _json(_get(session, base, "lockable-resources/api/json")), "resources", "name"
-            ),
-            people={name: _known(session, base, name) for name in people},
-            job=parse_job(config.content) if config.status_code == 200 else None,
-            job_status=config.status_code,
-            notify_status=_get(stranger, base, "git/notifyCommit").status_code,
-            csp=_policy(session, base, job),
-        )
-
-
-CREDENTIALS = "credentials/store/system/domain/_/api/json?depth=1"
-
-
-def _address(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
-    except ValueError:
-        good, parts = None, urlsplit("")
-    if not good or parts.query or parts.fragment:
-        raise ConfigError(f"'{url}' is no address of a Jenkins", "--jenkins", "give https://host/")
-    if parts.username or parts.password:
-        todo = "set SLIPWAY_JENKINS_USER and SLIPWAY_JENKINS_TOKEN instead"
-        raise ConfigError("the address holds a login, which others can read", "--jenkins", todo)
-    return url.rstrip("/")
-
-
-def _nobody(request: "PreparedRequest") -> "PreparedRequest":
-    """Adds no login: without one, requests takes one from a netrc."""
-    return request
-
-
-def _first(session: "Session", base: str) -> "Response":
-    """The first answer, which tells whether this is a Jenkins that lets us in."""
-    answer = _get(session, base, "me/api/json")
-    if answer.status_code == 401:
-        todo = "make a new API token; while Jenkins is starting, wait a minute"
-        raise ConfigError("Jenkins does not accept user and token", base, todo)
-    if answer.status_code == 403:
-        raise ConfigError("this user may not read anything", base, "ask for Overall/Read")
-    if answer.status_code == 503:
-        raise ToolError("Jenkins is starting", base, "try again in a minute")
-    if answer.status_code != 200 or "X-Jenkins" not in answer.headers:
-        what = f"this is no Jenkins (status {answer.status_code} from {answer.url})"
-        raise ToolError(what, base, "give the address of its first page")
-    return answer
-
-
-def _get(session: "Session", base: str, path: str) -> "Response":
-    import requests
-
-    try:
-        with session.get(f"{base}/{path}", timeout=TIMEOUT_S, stream=True) as answer:
-            answer._content = b"".join(_pieces(answer, base))  # bounded, unlike requests
-            return answer
-    except requests.exceptions.SSLError as error:
-        todo = "set REQUESTS_CA_BUNDLE to the authority's file"
-        raise ToolError("the certificate of Jenkins is not trusted", base, todo) from error
-    except (requests.RequestException, OSError) as error:
-        todo = "see that it runs and can be reached from here"
-        raise ToolError(f"Jenkins does not answer: {_reason(error)}", base, todo) from error
-
-
-def _pieces(answer: "Response", base: str) -> Iterator[bytes]:
-    """The bytes of an answer, up to a size that no honest one has."""
-    size = 0
-    for piece in answer.iter_content(65536):
-        size += len(piece)
-        if size > MAX_BYTES:
-            raise ToolError("an answer of Jenkins is too large", base, "is it the right address?")
-        yield piece
-
-
-def _reason(error: BaseException) -> str:
-    """The innermost reason, without the objects around it."""
-    text = str(error)
-    found = re.search(
-        r"(Connection refused|timed out|[Nn]ame or service not known|reset by peer)", text
+    first = connection.get("me/api/json")
+    if "x-jenkins" not in first.headers:
+        raise failures.not_json(first.headers, first.body, first.where)
+    config = connection.get(f"{jobs.path_of(job)}config.xml", accept=ANY)
+    nodes = _json(connection, "computer/api/json")
+    own, agents = _nodes(nodes) if nodes else (None, None)
+    return JenkinsFacts(
+        version=first.headers["x-jenkins"],
+        skew_s=_skew(first),
+        crumb=_status(connection, "crumbIssuer/api/json") == 200,
+        anonymous=_status(stranger, "api/json"),
+        executors=own,
+        agents=agents,
+        plugins=_plugins(_json(connection, "pluginManager/api/json?depth=1")),
+        credentials=_ids(_json(connection, CREDENTIALS), "credentials", "id"),
+        resources=_ids(_json(connection, "lockable-resources/api/json"), "resources", "name"),
+        people={
+            name: _status(connection, f"user/{_quoted(name)}/api/json") == 200 for name in people
+        },
+        job=parse_job(config.body) if config.status == 200 else None,
+        job_status=config.status,
+        notify_status=_status(stranger, "git/notifyCommit"),
+        csp=_policy(connection, job),
     )
-    return found[1] if found else type(error).__name__
 
 
-def _json(answer: "Response") -> dict[str, Any] | None:
-    """The object in an answer; None where there is none for us."""
-    if answer.status_code != 200:
-        return None
+def _status(connection: Connection, path: str) -> int:
+    """How a controller answers; a page that wants a login is a refusal."""
     try:
-        said = answer.json()
-    except ValueError:
+        return connection.get(path, accept=ANY).status
+    except EvidenceError:
+        return 403
+
+
+def _json(connection: Connection, path: str) -> dict[str, Any] | None:
+    """The object in an answer; None where there is none for us."""
+    answer = connection.get(path, accept=ANY)
+    try:
+        said: dict[str, Any] | None = answer.json(dict) if answer.status == 200 else None
+    except SlipwayError:
         return None
-    return said if isinstance(said, dict) else None
+    return said
 
 
 def _objects(said: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
@@ -219,18 +147,13 @@ def _nodes(said: Mapping[str, Any]) -> tuple[int | None, tuple[Agent, ...]]:
     return own, tuple(agents)
 
 
-def _known(session: "Session", base: str, name: str) -> bool:
-    return _get(session, base, f"user/{_quoted(name)}/api/json").status_code == 200
-
-
-def _policy(session: "Session", base: str, job: str) -> str | None:
+def _policy(connection: Connection, job: str) -> str | None:
     """The content security policy of a served file: one that every Jenkins has, else a build's."""
-    path = "/job/".join(_quoted(part) for part in job.split("/"))
-    report = f"job/{path}/job/main/lastCompletedBuild/artifact/delivery/report/index.html"
+    report = f"{jobs.path_of(job)}job/main/lastCompletedBuild/artifact/delivery/report/index.html"
     for file in ("userContent/readme.txt", report):
-        answer = _get(session, base, file)
-        if answer.status_code == 200:
-            return answer.headers.get("Content-Security-Policy", "")
+        answer = connection.get(file, accept=ANY)
+        if answer.status == 200:
+            return answer.headers.get("content-security-policy", "")
     return None
 
 
@@ -238,9 +161,9 @@ def _quoted(part: str) -> str:
     return quote(part, safe="")
 
 
-def _skew(answer: "Response") -> float:
+def _skew(answer: Answer) -> float:
     try:
-        said = parsedate_to_datetime(answer.headers["Date"]).timestamp()
+        said = parsedate_to_datetime(answer.headers["date"]).timestamp()
     except (KeyError, ValueError, TypeError):
         return float("nan")
     return said + 0.5 - time.time()  # it is told in whole seconds

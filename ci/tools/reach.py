@@ -53,6 +53,8 @@ def dvc_remote(project: Project) -> Reached:
     where = _plain(done.out.strip() or wanted) or "the default remote"
     if done.code == NONE_NAMED:
         return Reached(str(project.home), True, "none named: slipway keeps one in its home")
+    if done.code == NOT_THERE and Path(where).is_relative_to(project.home):
+        return Reached(where, True, "slipway's own: the first push makes it")
     if done.code == NOT_THERE:
         why = "no such folder: it is made by the first push, or it is not mounted"
         return Reached(where, False, why)

@@ -25,13 +25,20 @@ for option; do
     esac
 done
 
+holds_a_login() {  # ADDRESS; ssh://git@host is none
+    case $1 in *://*) authority=${1#*://} ;; *) return 1 ;; esac
+    case "${1%%:*} ${authority%%/*}" in http*' '*@* | *:*@*) return 0 ;; esac
+    return 1
+}
+
 repository() {  # the address that the controller can reach too
     REPOSITORY=${REPOSITORY:-$(git remote get-url origin 2>/dev/null || true)}
     case $REPOSITORY in
     '') fail "which repository is built was not said" REPOSITORY "set it, or add the remote 'origin'" 2 ;;
-    *://*:*@*) fail "the repository's address holds a password" REPOSITORY "give it without; see JOB_CREDENTIALS" 2 ;;
     file:* | /* | .*) fail "'$REPOSITORY' is on this disk, where no container looks" REPOSITORY "give an address of a git server" 2 ;;
     esac
+    ! holds_a_login "$REPOSITORY" ||
+        fail "the repository's address holds a password or a token" REPOSITORY "give it without; see JOB_CREDENTIALS" 2
     export REPOSITORY
 }
 
@@ -70,7 +77,6 @@ make_secrets() {
     mkdir -p "$secrets"
     chmod 700 "$secrets"
     for name in admin release_manager developer agents registry; do random | keep "${name}_password"; done
-    printf '' | keep dvc_remote
     if [ ! -e "$secrets/ledger_key" ]; then
         command -v ssh-keygen >/dev/null ||
             fail "there is no ssh-keygen" PATH "install openssh-client, or put a key at $secrets/ledger_key" 4
@@ -79,7 +85,7 @@ make_secrets() {
         mv "$secrets/.key.pub" "$secrets/ledger_key.pub"
         mv "$secrets/.key" "$secrets/ledger_key"
     fi
-    for file in "$secrets"/*_password "$secrets/dvc_remote" "$secrets/ledger_key"; do readable "$file"; done
+    for file in "$secrets"/*_password "$secrets/ledger_key"; do readable "$file"; done
 }
 
 readable() {  # FILE: for the containers' user, and nobody else on this host

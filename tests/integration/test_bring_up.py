@@ -155,6 +155,28 @@ def test_the_job_is_created_once_and_then_kept_up_to_date(
     assert "<credentialsId></credentialsId>" in controller.jobs["slipway"]
 
 
+@pytest.mark.parametrize(
+    "repository",
+    ["git@git.example:a/b.git", "ssh://git@git.example:2222/a@b", "https://git.example/a@b:c"],
+)
+def test_an_address_without_a_login_is_taken(
+    surrounding: dict[str, str], controller: Controller, repository: str
+) -> None:
+    assert create(surrounding, repository).returncode == 0
+    assert f"<remote>{repository}</remote>" in controller.jobs["slipway"]
+
+
+def test_a_password_may_hold_any_character(
+    surrounding: dict[str, str], controller: Controller
+) -> None:
+    odd = 'a"b\\c d#$(id)'
+    controller.passwords.update(admin=odd, agents=odd)
+    for user in PASSWORDS:
+        (Path(surrounding["SECRETS"]) / f"{user}_password").write_text(odd)
+    created, started = create(surrounding), agent(surrounding)
+    assert created.returncode == started.returncode == 0, created.stderr + started.stderr
+
+
 def test_the_jobs_creation_waits_for_a_controller_that_starts(
     surrounding: dict[str, str], controller: Controller
 ) -> None:
@@ -168,7 +190,9 @@ def test_the_jobs_creation_waits_for_a_controller_that_starts(
     [
         ({"REPOSITORY": ""}, 2, "which repository"),
         ({"REPOSITORY": "https://me:secret@git.example/x"}, 2, "holds a password"),
+        ({"REPOSITORY": "https://t0ken@git.example/x"}, 2, "holds a password or a token"),
         ({"JENKINS_JOB": "a/../b"}, 2, "name is none"),
+        ({"JENKINS_JOB": ".."}, 2, "name is none"),
         ({"JOB_CREDENTIALS": "x|y"}, 2, "name is none"),
         ({"SECRETS": "/nowhere"}, 2, "cannot be read"),
         ({"JENKINS_URL": "http://127.0.0.1:1"}, 4, "does not let us in"),

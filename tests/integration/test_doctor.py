@@ -16,7 +16,7 @@ import pytest
 from slipway import stages
 from slipway.__main__ import main
 from slipway.config import Project, load
-from slipway.errors import ConfigError, ToolError
+from slipway.errors import ConfigError, EvidenceError, ToolError
 from slipway.stages.health import machine, services
 from slipway.tools import machine_facts, reach
 from tests import surroundings
@@ -50,6 +50,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setenv("HOME", str(person))
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
     loaded = replace(load(root), home=tmp_path / "home", cache=surroundings.CACHE)
+    loaded = set_to(loaded, "jenkins", restart_s=0.1)  # whoever does not answer, never will
     return on_port(replace(loaded, docker_config=person / ".docker"), 0)
 
 
@@ -172,6 +173,16 @@ def test_each_service_that_is_not_there_is_named_alone_with_its_cure(
     found = {one.name: one for one in services.judge(planted) if one.outcome == "missing"}
     assert set(found) == names
     assert all(cure in one.mend for one in found.values())
+
+
+def test_slipways_own_remote_is_not_missed_before_the_first_push(checkout: Project) -> None:
+    remote = checkout.home / "dvc-remote"
+    text = f"[core]\n    remote = r\n['remote \"r\"']\n    url = {remote}\n"
+    (checkout.root / ".dvc" / "config").write_text(text)
+    said = reach.dvc_remote(checkout)
+    assert said.good
+    assert "first push" in said.said
+    assert not remote.exists()
 
 
 def test_without_an_environment_the_package_index_is_not_asked(
@@ -387,11 +398,13 @@ def test_an_answer_that_breaks_off_is_three_lines(project: Project, controller: 
 @pytest.mark.parametrize(
     ("url", "login", "error", "what"),
     [
-        ("nonsense", ("a", "b"), ConfigError, "no address"),
-        ("ftp://host/", ("a", "b"), ConfigError, "no address"),
-        ("http://127.0.0.1:99999/", ("a", "b"), ConfigError, "no address"),
-        ("http://me:secret@127.0.0.1/", ("a", "b"), ConfigError, "holds a login"),
+        ("", ("a", "b"), ConfigError, "no Jenkins is named"),
+        ("nonsense", ("a", "b"), ConfigError, "not the address"),
+        ("ftp://host/", ("a", "b"), ConfigError, "not the address"),
+        ("http://127.0.0.1:99999/", ("a", "b"), ConfigError, "not the address"),
+        ("http://me:secret@127.0.0.1/", ("a", "b"), ConfigError, "holds a user or a password"),
         ("http://127.0.0.1:1/", ("", ""), ConfigError, "nobody is named"),
+        ("http://127.0.0.1:1/", ("a", ""), ConfigError, "TOKEN is not"),
         ("http://127.0.0.1:1/", ("a", "b"), ToolError, "Connection refused"),
     ],
 )
@@ -409,15 +422,40 @@ def test_a_wrong_token_and_what_is_no_jenkins_are_told_apart(
     project: Project, controller: Controller
 ) -> None:
     known = replace(project, jenkins_login=("admin", "wrong"))
-    with pytest.raises(ConfigError, match="does not accept user and token"):
+    with pytest.raises(EvidenceError, match="does not accept this user and token"):
         stages.execute(["doctor", "--jenkins", controller.url], known)
     known = replace(project, jenkins_login=("admin", PASSWORDS["admin"]))
-    controller.failing = [503]
-    with pytest.raises(ToolError, match="starting"):
+    controller.failing = [503] * 99
+    with pytest.raises(ToolError, match="it says 503"):
         stages.execute(["doctor", "--jenkins", controller.url], known)
+    controller.failing = []
     controller.answers["headers"] = {}
-    with pytest.raises(ToolError, match="no Jenkins"):
+    with pytest.raises(ConfigError, match="not Jenkins"):
         stages.execute(["doctor", "--jenkins", controller.url], known)
+
+
+def test_the_jenkins_and_its_job_are_those_of_the_settings(
+    capsys: pytest.CaptureFixture[str], project: Project, controller: Controller, tmp_path: Path
+) -> None:
+    known = replace(project, jenkins_login=("admin", PASSWORDS["admin"]))
+    configured = set_to(known, "jenkins", url=controller.url, job="team/other")
+    _, checks = examine(capsys, configured, "--jenkins")
+    assert checks["job"]["outcome"] == "missing"
+    asked = [path for _, path, _ in controller.asked]
+    assert "job/team/job/other/config.xml" in asked
+    code, checks = examine(capsys, configured, "--jenkins", "--job", "slipway")
+    assert (code, wrong(checks)) == (0, {})
+    with pytest.raises(ConfigError, match="there is no nowhere"):
+        stages.execute(["doctor", "--jenkins"], set_to(configured, "jenkins", ca="nowhere.pem"))
+
+
+def test_a_stranger_who_is_led_to_a_login_page_is_kept_out(
+    capsys: pytest.CaptureFixture[str], project: Project, controller: Controller
+) -> None:
+    led = {"Location": f"{controller.url}/login?from=%2F"}
+    answering("api/json", open=True, status=302, headers=led)(controller)
+    code, checks = of_jenkins(capsys, project, controller)
+    assert (code, wrong(checks)) == (0, {})
 
 
 def test_the_command_takes_the_login_from_the_environment(

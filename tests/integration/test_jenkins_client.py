@@ -156,6 +156,17 @@ def test_a_blocked_gate_is_exit_3_with_what_was_measured(
     assert "── Data gate: failed" in done.out
 
 
+@pytest.mark.parametrize("name", ["lint", "tests-unit", "production-verdict"])
+def test_every_record_that_is_a_verdict_is_shown(
+    jenkins: Controller, slipway: Slipway, name: str
+) -> None:
+    (content,) = BLOCKED.values()
+    files = {f"delivery/{name}.json": content}
+    jenkins.jobs[MAIN].script = lambda _: delivery(blocked=True, files=files)
+    jenkins.begin(jenkins.jobs[MAIN])
+    assert "measured 7, expected at least 500000" in slipway("watch", "main").out
+
+
 @pytest.mark.parametrize(("said", "code"), [(1, 1), (2, 2), (4, 4), (5, 5), (143, 4)])
 def test_another_failure_keeps_the_exit_code_of_its_step(
     jenkins: Controller, slipway: Slipway, said: int, code: int

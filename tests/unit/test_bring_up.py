@@ -101,8 +101,16 @@ def test_every_secret_of_the_services_is_made_at_the_first_start() -> None:
     named = re.search(r"for name in ([\w ]+); do random", BRING_UP)
     assert named
     made = {f"{name}_password" for name in named[1].split()}
-    assert used == set(COMPOSE["secrets"]) == made | {"dvc_remote", "ledger_key"}
+    assert used == set(COMPOSE["secrets"]) == made | {"ledger_key"}
     assert all(one["file"] == f"secrets/{name}" for name, one in COMPOSE["secrets"].items())
+
+
+def test_every_agent_can_read_and_push_the_ledger_and_the_jobs_creation_cannot() -> None:
+    agents = [one for one in SERVICES.values() if "AGENT_NAME" in one.get("environment", ())]
+    assert len(agents) == 3
+    assert all("ledger_key" in one["secrets"] for one in agents)
+    assert SERVICES["setup"]["secrets"] == ["admin_password"]
+    assert "IdentityFile /run/secrets/ledger_key" in (FOLDER / "agent/Dockerfile").read_text()
 
 
 def test_secrets_are_ignored_by_git_and_no_image_sees_them() -> None:

@@ -131,8 +131,6 @@ JOB = Job(
     filters=(("wildcard", "*", "slipway-ledger"),),
 )
 RUNS = JenkinsFacts(
-    url="http://j",
-    user="admin",
     version="2.540",
     skew_s=0.0,
     crumb=True,

@@ -40,6 +40,12 @@ def test_a_job_is_found_behind_its_folders(job: str, path: str) -> None:
     assert jobs.path_of(job) == path
 
 
+@pytest.mark.parametrize("job", ["", "..", "../..", "team/../..", "team//slipway", "team/."])
+def test_a_name_that_leads_elsewhere_is_none(job: str) -> None:
+    with pytest.raises(ConfigError, match="not the name of a job"):
+        jobs.path_of(job)
+
+
 @pytest.mark.parametrize(
     ("given", "whole"),
     [
@@ -227,9 +233,12 @@ def test_a_file_that_says_nothing_is_no_cause(tmp_path: Path, content: bytes) ->
         cause.cause_of(str(tmp_path / "why"))
 
 
-@pytest.mark.parametrize("given", ["", "  ", "drift.json", "a/b.txt"])
-def test_no_cause_and_a_file_that_is_not_there_are_refused(given: str) -> None:
-    with pytest.raises(ConfigError):
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [("", "is empty"), ("  ", "is empty"), ("drift.json", "no file"), ("a/b.txt", "no file")],
+)
+def test_no_cause_and_a_file_that_is_not_there_are_refused(given: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
         cause.cause_of(given)
 
 

@@ -23,7 +23,7 @@ LINES = [
 ASIDE = (["plan", "--label"], ["plan", "--todo"], ["report"], ["describe"])
 ACTIONS = {  # action → what it runs; every value of a parameter is its name here
     "rollback": ["rollback", "production", "--to=VERSION", "--reason=REASON"],
-    "reproduce": ["reproduce", "VERSION"],
+    "reproduce": ["reproduce", "--", "VERSION"],
     "drill": ["drill"],
 }
 PLAN = ["plan", "--retrain=RETRAIN", "--cause=REASON"]
@@ -252,3 +252,16 @@ def test_variables_reach_the_shell_and_never_groovy() -> None:
     assert not re.search(r'sh\(?\s*"', TEXT)
     for line in LINES:
         assert re.findall(r"\$\w+", line) == re.findall(r'(?<=")\$\w+(?=")', line)
+
+
+def test_at_the_end_what_was_found_is_kept_before_anything_can_fail() -> None:
+    end = [step.kind for step in play(PIPELINE, build()) if step.stage == "pipeline"]
+    assert end[:5] == ["agent", "checkout", "clear", "unstash", "archiveArtifacts"]
+    assert end[-2:] == ["archiveArtifacts", "publishHTML"]
+
+
+def test_a_parameter_can_never_be_an_option() -> None:
+    for line in LINES:
+        for word, variable in re.findall(r'(\S*)"\$(\w+)"', line):
+            bare = not word and f'-- "${variable}"' not in line
+            assert not bare or variable == "APPROVED_BY", line  # which Jenkins sets

@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(project: Project, args: argparse.Namespace) -> Done:
     """Ends it and waits until it has ended: a switch is finished or undone first."""
-    with target.connected(project, args) as connection:
+    with target.connected(project, args.url) as connection:
         job = target.job_of(project, args, connection)
         if not args.build and job.queued:
             jobs.cancel(connection, job.queued)

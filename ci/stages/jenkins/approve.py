@@ -35,7 +35,7 @@ def run(project: Project, args: argparse.Namespace) -> Done:
             would be approved was altered.
     """
     values = parameters.parse(args.set or [])
-    with target.connected(project, args) as connection:
+    with target.connected(project, args.url) as connection:
         job = target.job_of(project, args, connection)
         build, question = _find(connection, job, args)
         where = f"{build.url}input/{question.key}"

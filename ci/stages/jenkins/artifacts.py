@@ -36,7 +36,7 @@ def run(project: Project, args: argparse.Namespace) -> Done:
     if args.into and args.into.exists() and (args.into.is_file() or any(args.into.iterdir())):
         todo = "name a folder that is new or empty"
         raise ConfigError(f"{args.into} is not empty", str(args.into), todo)
-    with target.connected(project, args) as connection:
+    with target.connected(project, args.url) as connection:
         job = target.job_of(project, args, connection)
         build = target.build_of(connection, job, args.build)
         names = [name for name in build.artifacts if name.startswith(FOLDER)]

@@ -20,7 +20,7 @@ def cause_of(given: str) -> str:
         ConfigError: it is empty, or a file that is not there or is no text.
     """
     path = Path(given)
-    text = _of_file(path) if _is_file(path) else given
+    text = _of_file(path) if given.strip() and _is_file(path) else given
     if not text.strip():
         raise ConfigError("the cause is empty", f"--cause {given[:80]}", "say why")
     return words.tidy(" ".join(text.split()), LONGEST)

@@ -29,7 +29,7 @@ def run(project: Project, args: argparse.Namespace) -> Done:
     path = Path(args.file)
     path = path if path.is_absolute() or path.exists() else project.root / path
     text = _read(path)
-    with target.connected(project, args) as connection:
+    with target.connected(project, args.url) as connection:
         found = linter.lint(connection, text)
     if found:
         for line in found:

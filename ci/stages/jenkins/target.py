@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import math
 import re
 import shlex
 from collections.abc import Iterator
@@ -30,18 +31,25 @@ def add_branch(parser: argparse.ArgumentParser) -> None:
 
 
 @contextlib.contextmanager
-def connected(project: Project, args: argparse.Namespace) -> Iterator[Connection]:
+def connected(
+    project: Project, url: str | None, *, longest_s: float = math.inf, stranger: bool = False
+) -> Iterator[Connection]:
     """A connection to the controller.
+
+    Args:
+        url: stands above what is configured.
+        longest_s: for which a controller that does not answer is waited for, at most.
+        stranger: without the user's login.
 
     Raises:
         ConfigError: none is named, or half of a login.
     """
     settings = project.config.jenkins
-    url = args.url or settings.url or project.jenkins_url
+    url = url or settings.url or project.jenkins_url
     if not url:
         todo = "name it: url under [jenkins] in delivery.toml, JENKINS_URL, or --url"
-        raise ConfigError("no Jenkins is named", "slipway jenkins", todo)
-    user, token = project.jenkins_login
+        raise ConfigError("no Jenkins is named", "url", todo)
+    user, token = ("", "") if stranger else project.jenkins_login
     if bool(user) != bool(token):
         there, missing = ("USER", "TOKEN") if user else ("TOKEN", "USER")
         what = f"SLIPWAY_JENKINS_{there} is set, and SLIPWAY_JENKINS_{missing} is not"
@@ -49,9 +57,10 @@ def connected(project: Project, args: argparse.Namespace) -> Iterator[Connection
     ca = project.root / settings.ca if settings.ca else None
     if ca and not ca.is_file():
         raise ConfigError(f"there is no {settings.ca}", str(ca), "mend ca under [jenkins]")
+    restart_s = min(settings.restart_s, longest_s)
     patience = Patience(
-        restart_s=settings.restart_s,
-        first_s=min(Patience.first_s, settings.restart_s),
+        restart_s=restart_s,
+        first_s=min(Patience.first_s, restart_s),
         answer_s=settings.answer_s,
         poll_s=settings.poll_s,
     )

@@ -41,7 +41,7 @@ def run(project: Project, args: argparse.Namespace) -> Done:
         if value and name in values:
             raise ConfigError(f"{name} is given twice", f"-p {name}=…", "give it once")
         values |= {name: value} if value else {}
-    with target.connected(project, args) as connection:
+    with target.connected(project, args.url) as connection:
         job = target.job_of(project, args, connection)
         _check(connection, job, values)
         number = jobs.trigger(connection, job, values)

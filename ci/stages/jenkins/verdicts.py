@@ -11,7 +11,7 @@ from ...tools.jenkins import Connection, evidence
 from ...tools.jenkins.builds import Build
 from .. import say, warn
 
-VERDICT = re.compile(r"delivery/([a-z0-9]+-verdict|tests-[a-z0-9]+)\.json")
+VERDICT = re.compile(r"delivery/([a-z0-9]+-verdict|tests-[a-z0-9]+|lint)\.json")
 IMAGE = "delivery/image.json"
 MOST = 20  # tests that are shown
 R = TypeVar("R", bound=Record)

@@ -27,7 +27,7 @@ def add_quiet(parser: argparse.ArgumentParser) -> None:
 
 def run(project: Project, args: argparse.Namespace) -> Done:
     """Follows a build to its end."""
-    with target.connected(project, args) as connection:
+    with target.connected(project, args.url) as connection:
         job = target.job_of(project, args, connection)
         build = target.build_of(connection, job, args.build)
         say(f"{build.name}: {build.url}")

@@ -54,7 +54,13 @@ def path_of(job: str) -> str:
     """The path of a job behind its folders: `team/slipway` → `job/team/job/slipway/`.
 
     Names are as Jenkins has them: a branch `feature/x` is the name `feature%2Fx`.
+
+    Raises:
+        ConfigError: a name that is none, and would lead elsewhere.
     """
+    if {"", ".", ".."} & set(job.strip("/").split("/")):
+        todo = "name it behind its folders: team/slipway"
+        raise ConfigError(f"'{job}' is not the name of a job", "job", todo)
     return "".join(f"job/{quote(name, safe='')}/" for name in job.strip("/").split("/"))
 
 

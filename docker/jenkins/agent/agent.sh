@@ -23,7 +23,7 @@ esac
 url=${url%/}
 
 fetch() {  # PATH FILE: prints the status; the password goes through a pipe, not the command line
-    printf 'user = "%s:%s"\n' "$user" "$(cat "$secrets/agents_password")" |
+    printf 'user = "%s:%s"\n' "$user" "$(sed 's/[\\"]/\\&/g' "$secrets/agents_password")" |
         curl -sS --config - --max-time 60 -o "$2" -w '%{http_code}' "$url/$1" || true
 }
 

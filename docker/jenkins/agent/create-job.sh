@@ -13,12 +13,17 @@ fail() {  # WHAT WHERE TODO EXIT
     exit "$4"
 }
 
+holds_a_login() {  # ADDRESS; ssh://git@host is none
+    case $1 in *://*) authority=${1#*://} ;; *) return 1 ;; esac
+    case "${1%%:*} ${authority%%/*}" in http*' '*@* | *:*@*) return 0 ;; esac
+    return 1
+}
+
 [ -n "$repository" ] || fail "which repository is built was not said" REPOSITORY "give its address" 2
-case $repository in
-*://*:*@*) fail "the repository's address holds a password" REPOSITORY "give it without; see JOB_CREDENTIALS" 2 ;;
-esac
+! holds_a_login "$repository" ||
+    fail "the repository's address holds a password or a token" REPOSITORY "give it without; see JOB_CREDENTIALS" 2
 case $job${JOB_CREDENTIALS:-} in
-*[!A-Za-z0-9_.-]*) fail "the job's or its credential's name is none" "JENKINS_JOB, JOB_CREDENTIALS" "use letters and digits" 2 ;;
+*[!A-Za-z0-9_.-]* | .*) fail "the job's or its credential's name is none" "JENKINS_JOB, JOB_CREDENTIALS" "use letters and digits" 2 ;;
 esac
 [ -r "$secrets/admin_password" ] ||
     fail "the administrator's password cannot be read" "$secrets/admin_password" "run bring-up.sh again" 2
@@ -30,7 +35,7 @@ trap 'rm -rf "$scratch"' EXIT
 ask() {  # FILE PATH [CURL-OPTION…]: prints the status
     into=$1 path=$2
     shift 2
-    printf 'user = "admin:%s"\n' "$(cat "$secrets/admin_password")" |
+    printf 'user = "admin:%s"\n' "$(sed 's/[\\"]/\\&/g' "$secrets/admin_password")" |
         curl -sS --config - --max-time 60 -c "$scratch/cookies" -b "$scratch/cookies" \
             -o "$into" -w '%{http_code}' "$@" "$url/$path" 2>"$scratch/said" || true
 }
