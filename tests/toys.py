@@ -12,6 +12,7 @@ from slipway.config import Project, load
 from slipway.records import Candidate, Plan, digest_file, digest_tree, write
 from slipway.stages import plan
 from slipway.tools import dvc, git, ledger, store
+from slipway.tools.dvc import setup
 from slipway.tools.ledger import Event
 from tests import deliveries
 
@@ -102,7 +103,7 @@ def trained(folder: Path) -> Project:
     _git(root, "init", "-q", "-b", "main")
     _dvc(root, "init", "-q")
     _dvc(root, "add", "-q", "data")
-    dvc.ensure_remote(project)
+    setup.ensure(project)
     _dvc(root, "repro", "-q")
     _dvc(root, "push", "-q")
     _git(root, "add", "-A")

@@ -92,7 +92,26 @@ def _bring(project: Project, pointer: dvc.Pointer) -> tuple[str, dict[str, str]]
     brought = _pull(project)
     if brought.lost:
         return _from_source(project, pointer, brought)
-    return "DVC", folders.hash_files(project.root / pointer.path)
+    return "DVC", _checked(project, pointer)
+
+
+def _checked(project: Project, pointer: dvc.Pointer) -> dict[str, str]:
+    """The files that DVC brought; what are not the right bytes is not kept, here or in the cache.
+
+    DVC believes an object of its cache that has the size and time that it knows.
+    """
+    folder = project.root / pointer.path
+    found = folders.hash_files(folder)
+    if folders.digest(found) == pointer.md5:
+        return found
+    difference = _difference(project, pointer, found)
+    _heal(project, pointer, found)
+    shutil.rmtree(folder)
+    raise EvidenceError(
+        f"DVC's cache held other bytes, which are dropped: {difference}",
+        f"{project.config.data.pointer} names {pointer.md5}",
+        "run the same command again",
+    )
 
 
 def _refuse_edited(project: Project, pointer: dvc.Pointer, found: Mapping[str, str]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Project, installer_environment
-from ..errors import EvidenceError, SlipwayError, ToolError
+from ..errors import EvidenceError, SlipwayError
 from ..gates import reproduction as gate
 from ..gates import settings_digest, worst
 from ..gates.reproduction import Made
@@ -30,7 +30,7 @@ from ..records import (
 from ..report import junit, progress, terminal
 from ..settings import FILE, parse
 from ..tools import artefacts, dvc, environment, git, ledger, recompute, store, worktrees
-from ..tools.interrupts import Interrupted, Interrupts
+from ..tools.interrupts import Interrupts
 from ..tools.ledger import Event, events
 from . import Done, env, execute, lineage, plan, repro, say, warn
 from .lineage import Evidence
@@ -103,7 +103,7 @@ def _again(project: Project, worktree: Path, event: Event, seconds: dict[str, fl
     with progress.steps(len(wanted) + STEPS) as step:
         step(f"data {event.dataset}")
         with _timed(seconds, "data"):
-            _bring(then, event)
+            execute(["data", "pull"], then)  # by its digest
         pipeline = git.tree_digest(worktree, plan.PIPELINE)
         step(f"environment of {env.REQUIREMENTS}")
         with _timed(seconds, "environment"):
@@ -153,24 +153,6 @@ def _as_it_was(project: Project, worktree: Path, event: Event) -> Project:
             "find out which of the two was altered: slipway verify",
         )
     return replace(project, root=worktree, config=config)
-
-
-def _bring(then: Project, event: Event) -> None:
-    """Gets the data by its digest.
-
-    Raises:
-        EvidenceError: it is nowhere to be had, or came with other bytes.
-    """
-    try:
-        execute(["data", "pull"], then)
-    except Interrupted:
-        raise
-    except ToolError as error:
-        raise EvidenceError(
-            f"the data {event.dataset} of {event.version} cannot be had: {error.what}",
-            error.where,
-            "run 'dvc push' where the data is, then this again",
-        ) from error
 
 
 def _environment(project: Project, worktree: Path) -> Path:

@@ -116,3 +116,23 @@ def test_without_its_origin_nothing_is_removed(done: Checkout) -> None:
     done.run("git", "remote", "set-url", "origin", "/nowhere/at/all.git")
     assert len(done.slipway("prune", code=4).err.strip().splitlines()) == 3
     assert contents(cache_of(done) / "files") == before
+
+
+def test_every_file_of_dvc_counts_wherever_it_lies(done: Checkout) -> None:
+    forget_uses(done)
+    named = contents(done.root / "models")
+    place = done.root / "models" / "other"  # a project in a folder, with data of another name
+    place.mkdir()
+    (done.root / "dvc.lock").rename(place / "dvc.lock")
+    (done.root / "data.dvc").rename(place / "prices.csv.dvc")
+    done.run("git", "add", "-f", "models/other")
+    done.run("git", "commit", "-qam", "One project of several")
+    done.run("git", "push", "-q", "origin", "main", ":other")
+    done.run("git", "branch", "-qD", "other")
+    (place / "prices.csv.dvc").rename(done.root / "data.dvc")
+    done.run("git", "rm", "-qr", "models/other")
+    done.commit("Elsewhere, it is still named")
+    pruned(done)
+    kept = {path.parent.name + path.name for path in (cache_of(done) / "files/md5").glob("*/*")}
+    assert set(named.values()) <= kept
+    assert damaged(cache_of(done)) == []

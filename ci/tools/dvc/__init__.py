@@ -1,6 +1,5 @@
 """DVC: what its files say, and its commands with their lock waited for."""
 
-import json
 import re
 import sys
 import time
@@ -12,6 +11,7 @@ from typing import Any
 from ...errors import ConfigError, EvidenceError, ToolError
 from .. import folders
 from ..process import Finished, watch
+from .places import entries, path_of
 from .setup import cache_of
 
 BUSY = re.compile(r"Unable to acquire lock|is busy|waiting for it to finish", re.I)
@@ -79,17 +79,17 @@ def listing(root: Path, digest: str) -> dict[str, str] | None:
 
 def _listing(store: Path, digest: str) -> dict[str, str] | None:
     try:
-        entries = json.loads(_object(store, digest.removeprefix("md5:")).read_bytes())
-        files = {str(entry["relpath"]): str(entry["md5"]) for entry in entries}
-    except (OSError, ValueError, KeyError, TypeError):
+        files = entries((store / path_of(digest.removeprefix("md5:"))).read_bytes())
+    except OSError:
         return None
-    whole = all(_object(store, md5).is_file() for md5 in files.values())
-    return files if whole and folders.digest(files) == digest else None
+    if files is None or folders.digest(files) != digest:
+        return None
+    return files if all((store / path_of(md5)).is_file() for md5 in files.values()) else None
 
 
 def in_cache(root: Path, files: Mapping[str, str]) -> bool:
     """Whether the cache holds every one of these files (relative path → md5)."""
-    return all(_object(cache_of(root), md5).is_file() for md5 in files.values())
+    return all((cache_of(root) / path_of(md5)).is_file() for md5 in files.values())
 
 
 def heal(root: Path, md5s: Iterable[str]) -> bool:
@@ -97,15 +97,11 @@ def heal(root: Path, md5s: Iterable[str]) -> bool:
 
     A file that was written through a hard link is such an object, and DVC would not notice.
     """
-    paths = {_object(cache_of(root), md5): md5 for md5 in md5s}
+    paths = {cache_of(root) / path_of(md5): md5 for md5 in md5s}
     bad = [p for p, md5 in paths.items() if p.is_file() and folders.md5(p) != md5]
     for path in bad:
         path.unlink(missing_ok=True)
     return bool(bad)
-
-
-def _object(store: Path, md5: str) -> Path:
-    return store / "files" / "md5" / md5[:2] / md5[2:]
 
 
 def call(

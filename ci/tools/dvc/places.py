@@ -6,11 +6,12 @@ A run record says which outs a command once made of which dependencies.
 
 import json
 import os
+import re
 import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, TypeVar
 
 from ...errors import EvidenceError
@@ -18,6 +19,7 @@ from .. import folders
 
 T = TypeVar("T")
 Opened = tuple[Any, str]  # DVC's file system, and the path in it
+OBJECT = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
 
 
 class Place(Protocol):
@@ -44,7 +46,14 @@ class Place(Protocol):
 
 
 def path_of(md5: str) -> str:
-    """Where a place keeps an object."""
+    """Where a place keeps an object.
+
+    Raises:
+        EvidenceError: that is no name of one, and could lead anywhere.
+    """
+    if not OBJECT.fullmatch(md5):
+        where, todo = "dvc.lock or a .dvc file", "restore it from git"
+        raise EvidenceError(f"'{md5}' is no name of an object of DVC's", where, todo)
     return f"files/md5/{md5[:2]}/{md5[2:]}"
 
 
@@ -54,12 +63,19 @@ def runs_of(key: str) -> str:
 
 
 def entries(listing: bytes | None) -> dict[str, str] | None:
-    """Relative path → md5, as a folder's listing says; None where it is none."""
+    """Relative path → md5, as a folder's listing says; None where it is none, or leads out of it."""
     try:
-        found = json.loads(listing or b"")
-        return {str(entry["relpath"]): str(entry["md5"]) for entry in found}
+        content = json.loads(listing or b"")
+        found = {str(entry["relpath"]): str(entry["md5"]) for entry in content}
     except (ValueError, KeyError, TypeError):
         return None
+    well = all(OBJECT.fullmatch(md5) and _inside(name) for name, md5 in found.items())
+    return found if well else None
+
+
+def _inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts
 
 
 def whole(path: Path, md5: str) -> bool:

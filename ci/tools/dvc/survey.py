@@ -3,13 +3,15 @@
 Nothing is run, restored or downloaded; of a remote only names, listings and run records are read.
 """
 
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ...errors import ConfigError
 from .. import folders
-from .places import Folder, Place, entries, path_of
+from .places import OBJECT, Folder, Place, entries, path_of
 
 HERE = "the workspace"
 
@@ -63,6 +65,9 @@ class Surveyor:
         repo: DVC's `Repo`.
         places: the nearest first; the first is the cache that DVC writes.
         pointer: the `.dvc` file of the data.
+
+    Raises:
+        ConfigError: DVC does not know that file.
     """
 
     def __init__(self, repo: Any, places: Sequence[Place], pointer: str) -> None:
@@ -71,7 +76,8 @@ class Surveyor:
         self.makers: dict[str, str] = {}  # path of an out → the stage that makes it
         self.steps: dict[str, Step] = {}
         self.stages = {getattr(s, "name", s.path_in_repo): s for s in repo.index.stages}
-        self.data = self._data(self.stages[pointer])
+        self.pointer = self._known(pointer)
+        self.data = self._data(self.pointer)
 
     def look(self, names: Iterable[str], forced: Mapping[str, str]) -> Survey:
         """What these stages would do, in the order of the pipeline; `forced` ones for a reason."""
@@ -80,6 +86,13 @@ class Surveyor:
                 self.steps[name] = self._step(self.stages[name], forced.get(name, ""))
         silent = next(filter(None, (getattr(p, "silent", "") for p in self.places)), "")
         return Survey(self.steps, self.data, silent)
+
+    def _known(self, pointer: str) -> Any:
+        stage = self.stages.get(posixpath.normpath(pointer))
+        if stage is None:
+            where, todo = "delivery.toml [data] pointer", "name a .dvc file that .dvcignore allows"
+            raise ConfigError(f"DVC does not know '{pointer}'", where, todo)
+        return stage
 
     def _data(self, stage: Any) -> Step:
         outs = {out.def_path: str(out.hash_info.value) for out in stage.outs}
@@ -279,9 +292,10 @@ def recorded_outs(record: bytes | None) -> dict[str, str]:
 
     try:
         found = YAML(typ="safe", pure=True).load(record or b"")
-        return {str(out["path"]): str(out["md5"]) for out in found["outs"]}
+        outs = {str(out["path"]): str(out["md5"]) for out in found["outs"]}
     except (YAMLError, KeyError, TypeError, UnicodeDecodeError):
         return {}
+    return outs if all(map(OBJECT.fullmatch, outs.values())) else {}
 
 
 def cache_place(root: Path) -> Folder:

@@ -6,10 +6,11 @@ What DVC says goes to standard output; the last line is the answer, behind `ANSW
 """
 
 import contextlib
+import itertools
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ...records import write_atomically
 from ...typed import build, plain
 from . import locked, setup, usage
 from .places import Folder, Place, entries, path_of, remote_of
-from .survey import Step, Survey, Surveyor, cache_place
+from .survey import HERE, Step, Survey, Surveyor, cache_place
 from .task import ANSWER, Answer, Task
 from .transfer import bring, push
 
@@ -66,13 +67,14 @@ def _data(repo: Any, task: Task) -> Answer:
 
     cache, others = places(repo, task.shared, LOOK_S)
     with _used(cache, task), lock_repo(repo):
+        _heal(repo, cache, _named(task))
         surveyor = Surveyor(repo, others, task.pointer)
         data = surveyor.look((), {}).data
         if data.lost:
             silent = next(filter(None, (getattr(p, "silent", "") for p in others)), "")
             return Answer(what=silent, lost=dict(data.lost))
         bring(cache, others, data.outs)
-        _check_out(surveyor.stages[task.pointer])
+        _check_out(surveyor.pointer)
     return Answer(origin=data.origin)
 
 
@@ -83,9 +85,8 @@ def _repro(repo: Any, task: Task) -> Answer:
     cache, others = places(repo, task.shared, LOOK_S)
     lock = Path(task.root) / "dvc.lock"
     with _used(cache, task), lock_repo(repo):
-        _heal(repo, cache, task)
-        surveyor = Surveyor(repo, others, task.pointer)
-        seen = surveyor.look(task.stages, dict.fromkeys(task.forced, "asked for"))
+        _heal(repo, cache, _named(task))
+        surveyor, seen = _look(repo, cache, others, task)
         _refuse(seen, task)
         _restore(surveyor, seen, cache, others, task)
         before = lock.read_bytes() if lock.exists() else None
@@ -94,7 +95,7 @@ def _repro(repo: Any, task: Task) -> Answer:
             _run(repo, task, [name for name, step in seen.steps.items() if step.lost])
         except Exception as error:  # told after what ran is pushed
             failure = error
-        if damaged := _heal(repo, cache, task):
+        if damaged := _heal(repo, cache, _named(task)):
             _put_back(lock, before)
             raise _damage(damaged, task)
         try:
@@ -111,6 +112,23 @@ def _repro(repo: Any, task: Task) -> Answer:
     return Answer(origin="run")
 
 
+def _named(task: Task) -> list[tuple[str, str]]:
+    """Path and md5 of the data and of what its stages left, as the files of DVC say."""
+    return locked.outs(Path(task.root), task.pointer, task.stages)
+
+
+def _look(
+    repo: Any, cache: Folder, others: Sequence[Place], task: Task
+) -> tuple[Surveyor, Survey]:
+    """What would be done, once the cache holds no other bytes for what a run record promises."""
+    while True:
+        surveyor = Surveyor(repo, others, task.pointer)
+        seen = surveyor.look(task.stages, dict.fromkeys(task.forced, "asked for"))
+        recorded = (step.outs.items() for step in seen.steps.values() if step.record)
+        if not _heal(repo, cache, itertools.chain(*recorded)):
+            return surveyor, seen
+
+
 @contextlib.contextmanager
 def _used(cache: Folder, task: Task) -> Iterator[None]:
     """Keeps a shared cache from being pruned meanwhile, and notes what was used of it."""
@@ -119,7 +137,7 @@ def _used(cache: Folder, task: Task) -> Iterator[None]:
         return
     with usage.together(cache.path):
         yield
-        outs = {md5 for _, md5 in locked.outs(Path(task.root), task.pointer, task.stages)}
+        outs = {md5 for _, md5 in _named(task)}
         folders = [entries(cache.read(path_of(md5))) for md5 in outs if md5.endswith(".dir")]
         usage.note(cache.path, outs.union(*(found.values() for found in folders if found)))
 
@@ -180,18 +198,18 @@ def _restore(
     surveyor: Surveyor, seen: Survey, cache: Folder, others: Sequence[Place], task: Task
 ) -> None:
     """Brings what the stages leave that do not run, and the data where one reads it."""
-    if seen.needs_data and seen.data.origin != "the workspace":
+    if seen.needs_data and seen.data.origin != HERE:
         bring(cache, others, seen.data.outs)
-        _check_out(surveyor.stages[task.pointer])
+        _check_out(surveyor.pointer)
     for step in seen.steps.values():
         stage = surveyor.stages[step.name]
         if step.reason or stage.always_changed:
             continue
-        if step.origin != "the workspace":
+        if step.origin != HERE:
             bring(cache, others, step.outs)
         if step.record:
             _keep_record(cache, others, step)
-        elif step.origin != "the workspace":
+        elif step.origin != HERE:
             print(f"Stage '{step.name}' is cached - from {step.origin}", flush=True)
             _check_out(stage)
         elif any(out.changed_cache() for out in stage.outs):
@@ -212,8 +230,8 @@ def _check_out(stage: Any) -> None:
         out.checkout(force=True)
 
 
-def _heal(repo: Any, cache: Folder, task: Task) -> dict[str, str]:
-    """Drops every object of these stages whose bytes are not its name; path → md5 of those.
+def _heal(repo: Any, cache: Folder, outs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Drops every object of these outs whose bytes are not its name; path → md5 of those.
 
     DVC takes a read-only object for a good one, and root writes through that. Its own table of
     hashes makes this cheap: only what has changed since is read.
@@ -232,7 +250,7 @@ def _heal(repo: Any, cache: Folder, task: Task) -> dict[str, str]:
             cache.drop(md5)
             damaged[path] = md5
 
-    for path, md5 in locked.outs(Path(task.root), task.pointer, task.stages):
+    for path, md5 in outs:
         check(path, md5)
         files = entries(cache.read(path_of(md5))) if md5.endswith(".dir") else None
         for name, own in (files or {}).items():

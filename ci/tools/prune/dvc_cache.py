@@ -16,7 +16,7 @@ from pathlib import Path
 from ...config import Project
 from ...errors import ToolError
 from .. import ledger
-from ..dvc.places import entries, path_of
+from ..dvc.places import OBJECT, entries, path_of
 from ..dvc.setup import shared_cache
 from ..dvc.usage import USED, alone
 from ..ledger import History
@@ -24,6 +24,7 @@ from ..process import Finished, run
 from . import Piece, Survey
 
 NAMED = re.compile(rb"\bmd5: ([0-9a-f]{32}(?:\.dir)?)")
+NAMING = (":(top)*.dvc", ":(top)*dvc.lock")  # the data's own and others, of every project in there
 UNWANTED = "no branch, no tag, no release and no recent build names them"
 FETCH_S = 120.0
 
@@ -77,7 +78,7 @@ def _named_by(notes: Iterable[Path]) -> set[str]:
     found = set[str]()
     for note in notes:
         with contextlib.suppress(OSError, ValueError):
-            found |= set(map(str, json.loads(note.read_bytes())))
+            found |= set(filter(OBJECT.fullmatch, map(str, json.loads(note.read_bytes()))))
     return found
 
 
@@ -126,27 +127,32 @@ def _named_by_releases(
             content = ledger.records_of(book, event).get("dataset.json", b"{}")
             with contextlib.suppress(ValueError, AttributeError):
                 record = json.loads(content)
-                found |= (
-                    {str(record["subject"]).removeprefix("md5:")} if "subject" in record else set()
-                )
-                found |= set(map(str, record.get("files", {}).values()))
-    return found
+                digest = str(record.get("subject", "")).removeprefix("md5:")
+                found |= {digest, *map(str, record.get("files", {}).values())}
+    return set(filter(OBJECT.fullmatch, found))
 
 
 def _named_by_git(project: Project) -> set[str]:
-    """What the locks of every branch and tag name, at the origin and here, and what lies here."""
-    found = set[str]()
-    for folder, refs in ((project.root, _refs(project.root)), *_origin(project)):
-        for ref in refs:
-            for name in ("dvc.lock", project.config.data.pointer):
-                found |= _md5s(_git(folder, "show", f"{ref}:{name}").raw)
-    for path in (project.root / "dvc.lock", project.root / project.config.data.pointer):
-        found |= _md5s(path.read_bytes()) if path.is_file() else set()
+    """What DVC's files name on every branch and tag, at the origin and here, and what lies here."""
+    head = _git(project.root, "rev-parse", "--quiet", "--verify", "HEAD").out.split()
+    found = _md5s(project.root, "--untracked", [])
+    for folder, refs in ((project.root, [*head, *_refs(project.root)]), *_origin(project)):
+        found |= _md5s(folder, "--full-name", refs) if refs else set()
     return found
 
 
-def _md5s(text: bytes) -> set[str]:
-    return {md5.decode() for md5 in NAMED.findall(text)}
+def _md5s(folder: Path, option: str, commits: Sequence[str]) -> set[str]:
+    """The objects that DVC's files name: in some commits, or in the working tree.
+
+    Raises:
+        ToolError: git cannot read all of it.
+    """
+    done = _git(folder, "grep", "-hIE", option, "md5: [0-9a-f]{32}", *commits, "--", *NAMING)
+    if done.code > 1:  # 1: it found none
+        said = (done.err.strip() or "no output").splitlines()[-1]
+        todo = "mend the repository; nothing is removed before"
+        raise ToolError(f"git cannot be asked what is needed: {said}", str(folder), todo)
+    return {md5.decode() for md5 in NAMED.findall(done.raw)}
 
 
 def _origin(project: Project) -> Iterator[tuple[Path, list[str]]]:
@@ -173,7 +179,7 @@ def _origin(project: Project) -> Iterator[tuple[Path, list[str]]]:
 
 
 def _refs(folder: Path) -> list[str]:
-    return ["HEAD", *_git(folder, "for-each-ref", "--format=%(refname)").out.split()]
+    return sorted({*_git(folder, "for-each-ref", "--format=%(objectname)").out.split()})
 
 
 def _git(folder: Path, *words: str) -> Finished:
