@@ -55,6 +55,7 @@ class Jenkins:
     agent: int = 0
     output: str = ""
     ref: str = "main"  # the branch of origin that is checked out
+    pushed: set[str] = field(default_factory=set)  # refs that a developer made meanwhile
 
     def __post_init__(self) -> None:
         for number in range(AGENTS):
@@ -202,14 +203,11 @@ class Jenkins:
         ]
 
     def state(self) -> tuple[str, dict[str, str]]:
-        """What main and the ledger hold, and which digest each environment answers with."""
-        wanted = ["refs/heads/main", "refs/heads/slipway-ledger", "refs/tags/*"]
-        refs = subprocess.run(
-            ["git", "ls-remote", str(self.origin), *wanted],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
+        """What builds have written to origin, and which digest each environment answers with."""
+        listed = subprocess.run(
+            ["git", "ls-remote", str(self.origin)], capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+        refs = "\n".join(line for line in listed if line.split()[1] not in self.pushed)
         self._shell(f"{SLIPWAY} status --json")
         live = {row["environment"]: row["digest"] for row in json.loads(self.output)}
         return refs, live
@@ -273,6 +271,7 @@ def another_build(jenkins: Jenkins, folder: Path, branch: str, file: str, change
     path.write_text(path.read_text().replace("samples: 24", "samples: 23") + "\n")
     jenkins.project.commit(f"Change {file}")
     jenkins.project.run("git", "push", "-q", "origin", branch)
+    jenkins.pushed.add(f"refs/heads/{branch}")
     jenkins.project.run("git", "switch", "-q", "main")
     folder.mkdir()
     built = Jenkins(jenkins.project, folder, ref=branch)

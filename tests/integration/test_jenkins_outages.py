@@ -1,6 +1,9 @@
 """`slipway jenkins` while the controller restarts, hangs, lies, or breaks off."""
 
+import contextlib
+import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -251,3 +254,36 @@ def test_an_artifact_that_breaks_off_is_fetched_whole(
     assert slipway("artifacts", "main", on=through).code == 0
     folder = through.scratch / "jenkins" / "main-1"
     assert (folder / "delivery" / "a.json").read_bytes() == files["delivery/a.json"]
+
+
+@pytest.mark.parametrize("length", ["", "Content-Length: 1000\r\n"])
+def test_an_answer_that_only_drips_is_given_up(
+    tmp_path: Path, slipway: Slipway, length: str
+) -> None:
+    head = f"HTTP/1.1 200 OK\r\nX-Jenkins: 2.540\r\n{length}\r\n".encode()
+
+    def drip(connected: socket.socket) -> None:
+        with contextlib.suppress(OSError), connected:
+            connected.recv(65536)
+            connected.sendall(head)
+            for _ in range(600):
+                connected.sendall(b" ")
+                time.sleep(0.02)
+
+    def answer() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=drip, args=(server.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answer, daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        hasty = project_of(tmp_path / "dripping", url, hasty=True)
+        settings = replace(hasty.config.jenkins, answer_s=0.2)
+        project = replace(hasty, config=replace(hasty.config, jenkins=settings))
+        began = time.monotonic()
+        done = slipway("watch", "main", on=project)
+        server.shutdown(socket.SHUT_RDWR)
+    assert done.code == 4
+    assert "the controller does not answer" in done.err
+    assert time.monotonic() - began < 6

@@ -1,7 +1,9 @@
 """One kept-alive connection to a controller: crumbs on demand, and patience while it restarts."""
 
+import contextlib
 import json
 import re
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,11 +15,12 @@ from . import failures
 from .patience import Outage, Patience
 
 if TYPE_CHECKING:
-    from requests import PreparedRequest
+    from requests import PreparedRequest, Response
 
 PIECE = 1 << 16
 CRUMBS = 2  # how many are tried for one request: the first may be of before a restart
 MOST = 32 << 20  # bytes of an answer that is read as a whole
+WHOLE, STREAM = 4, 60  # times `answer_s` that an answer may take: one that is short, or a file
 STARTING = (429, 502, 503, 504)  # a controller, or what stands before it, asks for time
 NEVER_SENT = ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError")
 T = TypeVar("T", dict[str, Any], list[Any])
@@ -214,7 +217,9 @@ class Connection:
                 names = {name.lower(): value for name, value in response.headers.items()}
                 pieces = response.iter_content(PIECE)
                 wanted = take and response.status_code == 200
-                body = take(names, pieces) if take and wanted else whole(pieces, MOST, where)
+                longest_s = self.patience.answer_s * (STREAM if wanted else WHOLE)
+                with _bounded(response, longest_s):
+                    body = take(names, pieces) if take and wanted else whole(pieces, MOST, where)
                 return Answer(response.status_code, names, body, where)
         except requests.exceptions.SSLError as error:
             why = _root(error)
@@ -269,6 +274,29 @@ def whole(pieces: Iterator[bytes], most: int, where: str) -> bytes:
         if len(found) > most:
             raise ToolError(f"more than {most >> 20} MB came", where, "look at it in Jenkins")
     return bytes(found)
+
+
+@contextlib.contextmanager
+def _bounded(response: "Response", longest_s: float) -> Iterator[None]:
+    """Ends an answer that only drips: each of its bytes is in time, and all of them never are."""
+    import requests
+
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        with contextlib.suppress(RuntimeError, ValueError, OSError):  # it has just ended by itself
+            response.raw.shutdown()
+
+    timer = threading.Timer(longest_s, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+    if late.is_set():
+        raise requests.ReadTimeout(f"the answer was not whole after {longest_s:g} s")
 
 
 def _basic(login: tuple[str, str]) -> Callable[["PreparedRequest"], "PreparedRequest"]:
