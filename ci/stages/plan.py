@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
@@ -76,7 +77,7 @@ def run(project: Project, args: argparse.Namespace) -> Done:
             as_release=took[1],
         ),
     )
-    _answer(record, args, moved)
+    _answer(record, args, moved, tuple(survey.steps))
     return Done(f"train on {record.train_on}", record.subject)
 
 
@@ -173,7 +174,7 @@ def _delivered(project: Project, history: ledger.History, subject: str) -> dict[
     return {"version": event.version, "digest": event.digest, "url": live.url}
 
 
-def _answer(plan: Plan, args: argparse.Namespace, moved: Path | None) -> None:
+def _answer(plan: Plan, args: argparse.Namespace, moved: Path | None, order: Sequence[str]) -> None:
     if args.label:
         print(plan.train_on)
     elif args.todo:
@@ -181,16 +182,17 @@ def _answer(plan: Plan, args: argparse.Namespace, moved: Path | None) -> None:
     elif args.json:
         print(canonical(plain(plan)).decode(), end="")
     else:
-        _show(plan, moved)
+        _show(plan, moved, order)
 
 
-def _show(plan: Plan, moved: Path | None) -> None:
+def _show(plan: Plan, moved: Path | None, order: Sequence[str]) -> None:
+    """Says what the record says, stage by stage in the `order` of the pipeline."""
     if moved:
         say(f"the earlier delivery is kept in {moved}")
-    for name, reason in plan.stale.items():
-        say(f"  runs      {name}: {reason}")
-    for name, origin in plan.restored.items():
-        say(f"  restored  {name}: from {origin}")
+    for name in (name for name in order if name in plan.stale):
+        say(f"  runs      {name}: {plan.stale[name]}")
+    for name in (name for name in order if name in plan.restored):
+        say(f"  restored  {name}: from {plan.restored[name]}")
     kept = [name for name in plan.reused if name not in plan.restored]
     if kept:
         say(f"  reused    {', '.join(kept)}")

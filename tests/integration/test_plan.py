@@ -1,5 +1,6 @@
 """`slipway plan` in fresh shallow clones: what is stale and why, what can be restored."""
 
+import re
 import shutil
 import time
 from dataclasses import replace
@@ -231,10 +232,44 @@ def test_what_is_neither_true_nor_false_is_refused(done: Checkout) -> None:
     assert len(refused.strip().splitlines()) == 3
 
 
-def test_a_pipeline_that_dvc_cannot_read_is_a_wrong_configuration(done: Checkout) -> None:
-    (done.root / "dvc.yaml").write_text("stages: [")
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("dvc.yaml", "stages: ["),
+        ("dvc.lock", "<<<<<<< HEAD\nschema: '2.0'\nstages:\n"),
+        ("dvc.lock", "- a list\n"),
+        (".dvcignore", "data.dvc\n"),
+    ],
+)
+def test_what_dvc_cannot_read_is_a_wrong_configuration(
+    done: Checkout, name: str, text: str
+) -> None:
+    (done.root / name).write_text(text)
     for words in (("plan",), ("repro",)):
         assert len(done.slipway(*words, code=2).err.strip().splitlines()) == 3
+
+
+def test_a_name_that_is_no_digest_leads_nowhere(done: Checkout, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("not an object of DVC's")
+    lock = done.root / "dvc.lock"
+    lock.write_text(re.sub(r"md5: [0-9a-f]{32}\.dir", f"md5: ab{outside}", lock.read_text()))
+    for words in (("plan",), ("repro",)):
+        assert "is no name of an object" in done.slipway(*words, code=5).err
+    assert outside.exists()
+
+
+def test_the_pointer_may_be_written_as_a_shell_completes_it(done: Checkout) -> None:
+    done.settings({"data/pointer": "./data.dvc"})
+    assert planned(done).stale == {}
+
+
+def test_the_same_plan_again_is_told_in_the_order_of_the_pipeline(done: Checkout) -> None:
+    change(done, "params.yaml", "epochs: 3", "epochs: 4")
+    first = done.slipway("plan").out
+    named = [line.split()[1].rstrip(":") for line in first.splitlines() if "  runs" in line]
+    assert named == ["train", "champion", "evaluate", "gate-model"]
+    assert done.slipway("plan").out == first
 
 
 def test_a_lock_that_names_nothing_that_exists_is_no_pass(done: Checkout, tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def _repro(repo: Any, task: Task) -> Answer:
         _heal(repo, cache, _named(task))
         surveyor, seen = _look(repo, cache, others, task)
         _refuse(seen, task)
-        _restore(surveyor, seen, cache, others, task)
+        _restore(surveyor, seen, cache, others)
         before = lock.read_bytes() if lock.exists() else None
         failure: Exception | None = None
         try:
@@ -117,9 +117,7 @@ def _named(task: Task) -> list[tuple[str, str]]:
     return locked.outs(Path(task.root), task.pointer, task.stages)
 
 
-def _look(
-    repo: Any, cache: Folder, others: Sequence[Place], task: Task
-) -> tuple[Surveyor, Survey]:
+def _look(repo: Any, cache: Folder, others: Sequence[Place], task: Task) -> tuple[Surveyor, Survey]:
     """What would be done, once the cache holds no other bytes for what a run record promises."""
     while True:
         surveyor = Surveyor(repo, others, task.pointer)
@@ -194,9 +192,7 @@ def _refuse(seen: Survey, task: Task) -> None:
         )
 
 
-def _restore(
-    surveyor: Surveyor, seen: Survey, cache: Folder, others: Sequence[Place], task: Task
-) -> None:
+def _restore(surveyor: Surveyor, seen: Survey, cache: Folder, others: Sequence[Place]) -> None:
     """Brings what the stages leave that do not run, and the data where one reads it."""
     if seen.needs_data and seen.data.origin != HERE:
         bring(cache, others, seen.data.outs)
