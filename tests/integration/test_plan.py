@@ -138,6 +138,18 @@ def test_half_a_remote_is_seen_made_again_and_sent_again(done: Checkout, tmp_pat
     assert contents(remote_of(done)) == whole
 
 
+def test_what_is_lost_behind_a_stage_that_always_runs_is_made_again(
+    done: Checkout, tmp_path: Path
+) -> None:
+    whole = contents(remote_of(done))
+    for path in ("evaluation/evaluation.json", "verdicts/model.json"):
+        pipelines.object_of(done, remote_of(done), path).unlink()
+    clone = fresh(done, tmp_path / "ci")
+    assert list(planned(clone).stale) == ["evaluate", "gate-model"]
+    assert "evaluate, gate-model" in clone.slipway("repro").out
+    assert contents(remote_of(done)) == whole
+
+
 def test_a_commit_whose_data_is_nowhere_is_refused_by_name(done: Checkout, tmp_path: Path) -> None:
     branch_with(done, "code", "ml/step.py", 'm"', 'n"')
     shutil.rmtree(remote_of(done))
@@ -148,7 +160,7 @@ def test_a_commit_whose_data_is_nowhere_is_refused_by_name(done: Checkout, tmp_p
         refused = clone.slipway(*words, code=5).err.strip().splitlines()
         assert len(refused) == 3
         assert "data of this commit cannot be had" in refused[0]
-        assert "data.dvc names" in refused[1]
+        assert "data.dvc names md5:" in refused[1]
     assert not (clone.root / "models").exists()
 
 

@@ -92,7 +92,7 @@ def _repro(repo: Any, task: Task) -> Answer:
         before = lock.read_bytes() if lock.exists() else None
         failure: Exception | None = None
         try:
-            _run(repo, task, [name for name, step in seen.steps.items() if step.lost])
+            _run(repo, task, _alone(surveyor, seen))
         except Exception as error:  # told after what ran is pushed
             failure = error
         if damaged := _heal(repo, cache, _named(task)):
@@ -147,13 +147,21 @@ def _put_back(lock: Path, content: bytes | None) -> None:
         write_atomically(lock, content)
 
 
-def _run(repo: Any, task: Task, lost: Sequence[str]) -> None:
+def _alone(surveyor: Surveyor, seen: Survey) -> list[str]:
+    """The stages whose outs no place has, and those before them that always run."""
+    lost = [step.name for step in seen.steps.values() if step.lost]
+    before = itertools.takewhile(lambda name: name != lost[-1], seen.steps) if lost else ()
+    always = {name for name in before if surveyor.stages[name].always_changed}
+    return [name for name in seen.steps if name in {*lost, *always}]
+
+
+def _run(repo: Any, task: Task, alone: Sequence[str]) -> None:
     """Runs what has to run, in the order of the pipeline.
 
     Data that nothing needs to read may be absent; DVC then passes over whatever is absent. So
-    each stage whose outs are `lost` is run by itself before, and everything looked for at the end.
+    some stages are run by themselves before, and everything looked for at the end.
     """
-    for name in lost:
+    for name in alone:
         if name not in task.forced:
             repo.reproduce(targets=[name], single_item=True)
     absent = any(not out.exists for s in repo.index.stages if not s.cmd for out in s.outs)
@@ -187,7 +195,7 @@ def _refuse(seen: Survey, task: Task) -> None:
         said = "; ".join(f"{path} {what}" for path, what in lost.items())
         raise EvidenceError(
             f"the data of this commit cannot be had: {said}",
-            f"{seen.data.name} names {', '.join(seen.data.outs.values())}",
+            f"{seen.data.name} names {', '.join(f'md5:{md5}' for md5 in seen.data.outs.values())}",
             "run 'slipway data pull', or 'dvc push' where the data is",
         )
 
