@@ -2,7 +2,6 @@
 
 import argparse
 import shutil
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
@@ -56,28 +55,32 @@ def run(project: Project, args: argparse.Namespace) -> Done:
         commit, book, history, live = looking.result()
     stale = survey.stale
     took = estimate.minutes(book, history, trains="train" in stale)
-    record = write(
-        project.delivery,
-        "plan",
-        Plan(
-            subject=subject,
-            commit=commit,
-            inputs=inputs,
-            stale=stale,
-            reused=tuple(name for name in survey.steps if name not in stale),
-            train_on=_train_on(project, stale, live),
-            ledger=history.marks(project.config.environments),
-            delivered=live,
-            retrain=retrain,
-            cause=cause,
-            restored=_restored(survey),
-            missing=_missing(project, survey),
-            remote=survey.silent,
-            minutes=took[0],
-            as_release=took[1],
-        ),
+    drafted = Plan(
+        subject=subject,
+        commit=commit,
+        inputs=inputs,
+        stale=stale,
+        reused=tuple(name for name in survey.steps if name not in stale),
+        train_on=_train_on(project, stale, live),
+        ledger=history.marks(project.config.environments),
+        delivered=live,
+        retrain=retrain,
+        cause=cause,
+        restored=_restored(survey),
+        missing=_missing(project, survey),
+        remote=survey.silent,
+        minutes=took[0],
+        as_release=took[1],
     )
-    _answer(record, args, moved, tuple(survey.steps))
+    record = write(project.delivery, "plan", drafted)
+    if args.label:
+        print(record.train_on)
+    elif args.todo:
+        print("nothing" if record.delivered else "deliver")
+    elif args.json:
+        print(canonical(plain(record)).decode(), end="")
+    else:
+        _show(drafted, moved)  # the same facts, in the order of the pipeline
     return Done(f"train on {record.train_on}", record.subject)
 
 
@@ -174,25 +177,13 @@ def _delivered(project: Project, history: ledger.History, subject: str) -> dict[
     return {"version": event.version, "digest": event.digest, "url": live.url}
 
 
-def _answer(plan: Plan, args: argparse.Namespace, moved: Path | None, order: Sequence[str]) -> None:
-    if args.label:
-        print(plan.train_on)
-    elif args.todo:
-        print("nothing" if plan.delivered else "deliver")
-    elif args.json:
-        print(canonical(plain(plan)).decode(), end="")
-    else:
-        _show(plan, moved, order)
-
-
-def _show(plan: Plan, moved: Path | None, order: Sequence[str]) -> None:
-    """Says what the record says, stage by stage in the `order` of the pipeline."""
+def _show(plan: Plan, moved: Path | None) -> None:
     if moved:
         say(f"the earlier delivery is kept in {moved}")
-    for name in (name for name in order if name in plan.stale):
-        say(f"  runs      {name}: {plan.stale[name]}")
-    for name in (name for name in order if name in plan.restored):
-        say(f"  restored  {name}: from {plan.restored[name]}")
+    for name, reason in plan.stale.items():
+        say(f"  runs      {name}: {reason}")
+    for name, origin in plan.restored.items():
+        say(f"  restored  {name}: from {origin}")
     kept = [name for name in plan.reused if name not in plan.restored]
     if kept:
         say(f"  reused    {', '.join(kept)}")

@@ -79,7 +79,7 @@ def survey(project: Project, forced: Mapping[str, str], patience_s: float) -> Su
         names = _closure(root, DVC_STAGES)
         return Surveyor(repo, others, project.config.data.pointer).look(names, forced)
     except DvcException as error:
-        said = str(error.__cause__ or error).splitlines()[0]
+        said = str(error).splitlines()[0]
         raise ConfigError(
             f"DVC cannot read the pipeline: {said}",
             str(root / "dvc.yaml"),

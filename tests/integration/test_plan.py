@@ -10,7 +10,7 @@ import pytest
 
 from slipway import config
 from slipway.records import Plan, canonical, parse
-from slipway.tools import folders, ledger
+from slipway.tools import folders, ledger, pipeline
 from slipway.tools.ledger import Event
 from tests import pipelines
 from tests.pipelines import branch_with, change, contents, fresh, remote_of
@@ -83,6 +83,8 @@ def test_other_data_makes_everything_stale_that_reads_it(done: Checkout) -> None
     (done.root / "data" / "2001-03.csv").write_bytes(b"3,new\n")
     done.run("dvc", "add", "-q", "data")
     plan = planned(done)
+    rows = [line.split()[1] for line in done.slipway("plan").out.splitlines() if ": " in line]
+    assert rows == [f"{name}:" for name in pipeline.DVC_STAGES]  # as they run, also the second time
     assert plan.stale["gate-data"] == plan.stale["prepare"] == "data modified"
     assert plan.stale["train"] == "after prepare, gate-prepared"
 
