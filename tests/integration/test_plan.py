@@ -300,3 +300,29 @@ def test_a_lock_that_names_nothing_that_exists_is_no_pass(done: Checkout, tmp_pa
 def test_the_home_of_another_user_changes_nothing(done: Checkout, tmp_path: Path) -> None:
     clone = replace(fresh(done, tmp_path / "ci"), home=tmp_path / "elsewhere")
     assert planned(clone).train_on == "cpu"  # its remote of last resort is empty
+
+
+def test_data_of_other_dvc_files_is_brought_too_and_never_overwritten(
+    done: Checkout, tmp_path: Path
+) -> None:
+    (done.root / "holidays.csv").write_text("2001-01-01\n")
+    (done.root / "unread.csv").write_text("nothing depends on it\n")
+    done.run("dvc", "add", "-q", "holidays.csv", "unread.csv")
+    change(done, "dvc.yaml", "[data, ml/step.py, ver", "[data, holidays.csv, ml/step.py, ver")
+    done.slipway("repro")
+    done.run("dvc", "push", "-q", "holidays.csv")
+    done.commit("Holidays")
+    done.run("git", "push", "-q", "origin", "main")
+    clone = fresh(done, tmp_path / "ci")
+    assert planned(clone).stale == {}
+    clone.slipway("repro", "--force", "prepare")
+    assert (clone.root / "holidays.csv").read_text() == "2001-01-01\n"
+    assert not (clone.root / "unread.csv").exists()
+    (clone.root / "holidays.csv").unlink()
+    (clone.root / "holidays.csv").write_text("2002-02-02\n")
+    assert planned(clone).stale["prepare"] == "holidays.csv modified"
+    clone.slipway("data", "pull")
+    assert (clone.root / "holidays.csv").read_text() == "2002-02-02\n"
+    shutil.rmtree(remote_of(done))
+    bare = fresh(done, tmp_path / "bare")
+    assert "holidays.csv is neither here" in bare.slipway("repro", code=5).err

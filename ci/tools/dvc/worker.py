@@ -68,13 +68,13 @@ def _data(repo: Any, task: Task) -> Answer:
     cache, others = places(repo, task.shared, LOOK_S)
     with _used(cache, task), lock_repo(repo):
         _heal(repo, cache, _named(task))
-        surveyor = Surveyor(repo, others, task.pointer)
-        data = surveyor.look((), {}).data
+        surveyor, seen = _look(repo, cache, others, task)
+        data = seen.data
         if data.lost:
             silent = next(filter(None, (getattr(p, "silent", "") for p in others)), "")
             return Answer(what=silent, lost=dict(data.lost))
         bring(cache, others, data.outs)
-        _check_out(surveyor.pointer)
+        _check_out(*surveyor.sources)
     return Answer(origin=data.origin)
 
 
@@ -118,11 +118,12 @@ def _named(task: Task) -> list[tuple[str, str]]:
 
 
 def _look(repo: Any, cache: Folder, others: Sequence[Place], task: Task) -> tuple[Surveyor, Survey]:
-    """What would be done, once the cache holds no other bytes for what a run record promises."""
+    """What would be done, once the cache holds no other bytes for data or a run record's outs."""
     while True:
         surveyor = Surveyor(repo, others, task.pointer)
         seen = surveyor.look(task.stages, dict.fromkeys(task.forced, "asked for"))
-        recorded = (step.outs.items() for step in seen.steps.values() if step.record)
+        steps = seen.steps.values()
+        recorded = [seen.data.outs.items(), *(s.outs.items() for s in steps if s.record)]
         if not _heal(repo, cache, itertools.chain(*recorded)):
             return surveyor, seen
 
@@ -204,7 +205,7 @@ def _restore(surveyor: Surveyor, seen: Survey, cache: Folder, others: Sequence[P
     """Brings what the stages leave that do not run, and the data where one reads it."""
     if seen.needs_data and seen.data.origin != HERE:
         bring(cache, others, seen.data.outs)
-        _check_out(surveyor.pointer)
+        _check_out(*surveyor.sources)
     for step in seen.steps.values():
         stage = surveyor.stages[step.name]
         if step.reason or stage.always_changed:
@@ -227,9 +228,9 @@ def _keep_record(cache: Folder, others: Sequence[Place], step: Step) -> None:
     write_atomically(cache.path / step.record, content)
 
 
-def _check_out(stage: Any) -> None:
-    """Puts a stage's outs into the workspace, as `dvc.lock` or the data's file names them."""
-    for out in stage.outs:
+def _check_out(*stages: Any) -> None:
+    """Puts the outs of stages into the workspace, as `dvc.lock` or a `.dvc` file names them."""
+    for out in (out for stage in stages for out in stage.outs):
         out.obj = None
         out.checkout(force=True)
 
