@@ -48,7 +48,7 @@ def digest_tree(root: Path) -> str:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a whole file or nothing.
+    """Writes a whole file or nothing; one that is there already keeps its rights.
 
     Raises:
         ToolError: the disk is full or the folder cannot be written.
@@ -57,6 +57,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as stream:
+            with contextlib.suppress(FileNotFoundError):  # it may hold credentials
+                os.fchmod(stream.fileno(), path.stat().st_mode & 0o777)
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())

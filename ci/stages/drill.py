@@ -152,7 +152,7 @@ def _record(
     )
     standing = read_if_there(folder, NAME, Drill)
     if standing and standing.subject != record.subject:
-        (folder / f"{NAME}.json").unlink()  # the ledger keeps what came of the earlier one
+        (folder / f"{NAME}.json").unlink(missing_ok=True)  # the ledger keeps the earlier one's
     return write(folder, NAME, record)
 
 

@@ -268,7 +268,7 @@ def _record(
     )
     standing = read_if_there(project.delivery, NAME, Reproduction)
     if standing and standing.subject != record.subject:
-        (project.delivery / f"{NAME}.json").unlink()  # of another release
+        (project.delivery / f"{NAME}.json").unlink(missing_ok=True)  # of another release
     return write(project.delivery, NAME, record)
 
 

@@ -25,7 +25,10 @@ DVC_STAGES = (
     "gate-model",
 )
 EXITED = re.compile(r"failed to run: (.*), exited with (\d+)")
-UNREADABLE = re.compile(r"unable to read|not a valid|validation failed|is invalid", re.I)
+UNREADABLE = re.compile(
+    r"unable to read|not a valid|validation failed|is invalid|are missing from|both a dependency",
+    re.I,
+)
 RUNNING = re.compile(r"^Running stage '([^':]+)'", re.M)
 RESTORED = re.compile(r"^Stage '([^':]+)' is cached", re.M)
 

@@ -61,14 +61,8 @@ def has_model(home: Path, digest: str) -> bool:
 
 def put_model_of(home: Path, source: Path, below: str) -> str:
     """Stores the model that a tar holds below a folder, and gives its digest."""
-    with tempfile.TemporaryDirectory(prefix="slipway-") as scratch, tarfile.open(source) as tar:
-        for member in tar:
-            name = PurePosixPath(member.name)
-            content = tar.extractfile(member)
-            if content and name.is_relative_to(below) and ".." not in name.parts:
-                target = Path(scratch) / name.relative_to(below)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(content.read())
+    with tempfile.TemporaryDirectory(prefix="slipway-") as scratch:
+        extract(source, below, Path(scratch))
         return put_model(home, Path(scratch))
 
 
@@ -216,6 +210,7 @@ def extract(source: Path, below: str, into: Path) -> None:
 
     Raises:
         EvidenceError: it is no tar, or is cut short.
+        ToolError: the folder cannot be written.
     """
     start = f"{below}/" if below else ""
     try:
@@ -232,6 +227,9 @@ def extract(source: Path, below: str, into: Path) -> None:
     except tarfile.TarError as error:
         todo = "remove it and run 'slipway image' again"
         raise EvidenceError(f"a tar cannot be read: {error}", str(source), todo) from error
+    except OSError as error:
+        todo = "free space or mend rights"
+        raise ToolError(f"cannot unpack: {error.strerror}", str(into), todo) from error
 
 
 def digest_unpacked(source: Path, below: str = "") -> str:

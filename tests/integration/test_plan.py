@@ -1,5 +1,6 @@
 """`slipway plan` in fresh shallow clones: what is stale and why, what can be restored."""
 
+import re
 import shutil
 import time
 from dataclasses import replace
@@ -139,6 +140,18 @@ def test_half_a_remote_is_seen_made_again_and_sent_again(done: Checkout, tmp_pat
     assert contents(remote_of(done)) == whole
 
 
+def test_what_is_lost_behind_a_stage_that_always_runs_is_made_again(
+    done: Checkout, tmp_path: Path
+) -> None:
+    whole = contents(remote_of(done))
+    for path in ("evaluation/evaluation.json", "verdicts/model.json"):
+        pipelines.object_of(done, remote_of(done), path).unlink()
+    clone = fresh(done, tmp_path / "ci")
+    assert list(planned(clone).stale) == ["evaluate", "gate-model"]
+    assert "evaluate, gate-model" in clone.slipway("repro").out
+    assert contents(remote_of(done)) == whole
+
+
 def test_a_commit_whose_data_is_nowhere_is_refused_by_name(done: Checkout, tmp_path: Path) -> None:
     branch_with(done, "code", "ml/step.py", 'm"', 'n"')
     shutil.rmtree(remote_of(done))
@@ -149,7 +162,7 @@ def test_a_commit_whose_data_is_nowhere_is_refused_by_name(done: Checkout, tmp_p
         refused = clone.slipway(*words, code=5).err.strip().splitlines()
         assert len(refused) == 3
         assert "data of this commit cannot be had" in refused[0]
-        assert "data.dvc names" in refused[1]
+        assert "data.dvc names md5:" in refused[1]
     assert not (clone.root / "models").exists()
 
 
@@ -233,10 +246,44 @@ def test_what_is_neither_true_nor_false_is_refused(done: Checkout) -> None:
     assert len(refused.strip().splitlines()) == 3
 
 
-def test_a_pipeline_that_dvc_cannot_read_is_a_wrong_configuration(done: Checkout) -> None:
-    (done.root / "dvc.yaml").write_text("stages: [")
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("dvc.yaml", "stages: ["),
+        ("dvc.lock", "<<<<<<< HEAD\nschema: '2.0'\nstages:\n"),
+        ("dvc.lock", "- a list\n"),
+        (".dvcignore", "data.dvc\n"),
+    ],
+)
+def test_what_dvc_cannot_read_is_a_wrong_configuration(
+    done: Checkout, name: str, text: str
+) -> None:
+    (done.root / name).write_text(text)
     for words in (("plan",), ("repro",)):
         assert len(done.slipway(*words, code=2).err.strip().splitlines()) == 3
+
+
+def test_a_name_that_is_no_digest_leads_nowhere(done: Checkout, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("not an object of DVC's")
+    lock = done.root / "dvc.lock"
+    lock.write_text(re.sub(r"md5: [0-9a-f]{32}\.dir", f"md5: ab{outside}", lock.read_text()))
+    for words in (("plan",), ("repro",)):
+        assert "is no name of an object" in done.slipway(*words, code=5).err
+    assert outside.exists()
+
+
+def test_the_pointer_may_be_written_as_a_shell_completes_it(done: Checkout) -> None:
+    done.settings({"data/pointer": "./data.dvc"})
+    assert planned(done).stale == {}
+
+
+def test_the_same_plan_again_is_told_in_the_order_of_the_pipeline(done: Checkout) -> None:
+    change(done, "params.yaml", "epochs: 3", "epochs: 4")
+    first = done.slipway("plan").out
+    named = [line.split()[1].rstrip(":") for line in first.splitlines() if "  runs" in line]
+    assert named == ["train", "champion", "evaluate", "gate-model"]
+    assert done.slipway("plan").out == first
 
 
 def test_a_lock_that_names_nothing_that_exists_is_no_pass(done: Checkout, tmp_path: Path) -> None:
@@ -253,3 +300,29 @@ def test_a_lock_that_names_nothing_that_exists_is_no_pass(done: Checkout, tmp_pa
 def test_the_home_of_another_user_changes_nothing(done: Checkout, tmp_path: Path) -> None:
     clone = replace(fresh(done, tmp_path / "ci"), home=tmp_path / "elsewhere")
     assert planned(clone).train_on == "cpu"  # its remote of last resort is empty
+
+
+def test_data_of_other_dvc_files_is_brought_too_and_never_overwritten(
+    done: Checkout, tmp_path: Path
+) -> None:
+    (done.root / "holidays.csv").write_text("2001-01-01\n")
+    (done.root / "unread.csv").write_text("nothing depends on it\n")
+    done.run("dvc", "add", "-q", "holidays.csv", "unread.csv")
+    change(done, "dvc.yaml", "[data, ml/step.py, ver", "[data, holidays.csv, ml/step.py, ver")
+    done.slipway("repro")
+    done.run("dvc", "push", "-q", "holidays.csv")
+    done.commit("Holidays")
+    done.run("git", "push", "-q", "origin", "main")
+    clone = fresh(done, tmp_path / "ci")
+    assert planned(clone).stale == {}
+    clone.slipway("repro", "--force", "prepare")
+    assert (clone.root / "holidays.csv").read_text() == "2001-01-01\n"
+    assert not (clone.root / "unread.csv").exists()
+    (clone.root / "holidays.csv").unlink()
+    (clone.root / "holidays.csv").write_text("2002-02-02\n")
+    assert planned(clone).stale["prepare"] == "holidays.csv modified"
+    clone.slipway("data", "pull")
+    assert (clone.root / "holidays.csv").read_text() == "2002-02-02\n"
+    shutil.rmtree(remote_of(done))
+    bare = fresh(done, tmp_path / "bare")
+    assert "holidays.csv is neither here" in bare.slipway("repro", code=5).err

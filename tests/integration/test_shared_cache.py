@@ -1,6 +1,7 @@
 """One DVC cache for the checkouts of a host: shared, protected, whole, whoever is killed."""
 
 import json
+import os
 import shutil
 import signal
 import time
@@ -8,8 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from slipway.tools import folders
 from tests import pipelines
-from tests.pipelines import branch_with, change, contents, damaged, fresh, links, remote_of
+from tests.pipelines import (
+    branch_with,
+    change,
+    contents,
+    damaged,
+    fresh,
+    links,
+    object_of,
+    remote_of,
+)
 from tests.projects import Checkout
 
 WRITES_INTO_ITS_INPUT = """
@@ -142,6 +153,56 @@ def test_a_pull_request_reads_what_is_shared_and_writes_only_its_own(
     shutil.move(tmp_path / "away", remote_of(done))
     assert contents(remote_of(done)) == remote
     assert links(request.root / "prepared/lines.txt") == 1  # no way back into the shared one
+
+
+def write_over(path: Path) -> None:
+    """Other bytes under the same name, size and time: what DVC takes for unchanged."""
+    before = path.stat()
+    path.chmod(0o644)
+    with path.open("r+b") as stream:
+        stream.write(b"X" * before.st_size)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("times", ["kept", "new"])
+def test_data_that_the_cache_holds_otherwise_is_never_taken(
+    done: Checkout, tmp_path: Path, times: str
+) -> None:
+    work = agent(done, tmp_path / "work")
+    for _ in range(2):  # the second time DVC knows the object
+        work.slipway("data", "pull")
+        shutil.rmtree(work.root / "data")
+    stored = object_of(done, cache_of(done), "data/2001-01.csv")
+    write_over(stored)
+    if times == "new":
+        os.utime(stored)
+    else:
+        refused = work.slipway("data", "pull", code=5).err
+        assert "2001-01.csv has other bytes" in refused
+        assert not (work.root / "data").exists()
+    work.slipway("data", "pull")
+    assert contents(work.root / "data") == contents(done.root / "data")
+    assert damaged(cache_of(done)) == []
+
+
+@pytest.mark.parametrize("which", ["weights.bin", "listing"])
+def test_what_a_run_record_promises_is_looked_at_too(
+    done: Checkout, tmp_path: Path, which: str
+) -> None:
+    branch_with(done, "other", "params.yaml", "epochs: 3", "epochs: 8")
+    first = agent(done, tmp_path / "first", "other")
+    first.slipway("repro")
+    made = contents(first.root / "models/candidate")
+    listing = folders.digest(made).removeprefix("md5:")
+    stored = cache_of(done) / "files/md5" / listing[:2] / listing[2:]
+    if which == "weights.bin":
+        stored = object_of(first, cache_of(done), "models/candidate/weights.bin")
+    stored.chmod(0o644)
+    stored.write_bytes(b"{}")
+    again = agent(done, tmp_path / "again", "other")
+    assert again.slipway("repro").out == "ran: champion\n"
+    assert contents(again.root / "models/candidate") == made
+    assert damaged(cache_of(done)) == damaged(remote_of(done)) == []
 
 
 # Two builds at once, one killed.

@@ -51,10 +51,11 @@ def test_what_is_put_is_there_and_nothing_half(place: Place, tmp_path: Path) -> 
 def test_run_records_are_found_by_their_key(place: Place, tmp_path: Path) -> None:
     key, value = "a" * 64, "b" * 64
     assert place.records(key) == []
-    put(place, tmp_path, b"outs:\n- {path: model, md5: 12.dir}\n", f"{runs_of(key)}/{value}")
+    record = f"outs:\n- {{path: model, md5: {MD5}.dir}}\n".encode()
+    put(place, tmp_path, record, f"{runs_of(key)}/{value}")
     (path,) = place.records(key)
     assert path.endswith(value)
-    assert recorded_outs(place.read(path)) == {"model": "12.dir"}
+    assert recorded_outs(place.read(path)) == {"model": f"{MD5}.dir"}
 
 
 def test_an_object_is_kept_only_if_its_bytes_are_its_name(place: Place, tmp_path: Path) -> None:
@@ -110,7 +111,21 @@ def test_a_remote_that_refuses_says_why() -> None:
 @pytest.mark.parametrize("content", [None, b"", b"{", b"[1]", b'[{"md5": "1"}]', b"\xff"])
 def test_what_is_no_listing_is_none(content: bytes | None) -> None:
     assert entries(content) is None
-    assert entries(json.dumps([{"md5": "1", "relpath": "a/b"}]).encode()) == {"a/b": "1"}
+    assert entries(json.dumps([{"md5": MD5, "relpath": "a/b"}]).encode()) == {"a/b": MD5}
+
+
+@pytest.mark.parametrize(
+    ("md5", "name"), [(MD5, "../a"), (MD5, "a/../../b"), (MD5, "/a"), ("../" * 12, "a")]
+)
+def test_a_listing_that_leads_out_of_its_folder_is_none(md5: str, name: str) -> None:
+    assert entries(json.dumps([{"md5": md5, "relpath": name}]).encode()) is None
+
+
+@pytest.mark.parametrize("md5", ["", "12", "../../../../../etc/passwd", MD5.upper(), f"{MD5}.txt"])
+def test_what_names_no_object_is_nowhere(md5: str) -> None:
+    with pytest.raises(EvidenceError, match="is no name of an object"):
+        path_of(md5)
+    assert recorded_outs(f"outs:\n- {{path: model, md5: '{md5}'}}\n".encode()) == {}
 
 
 @pytest.mark.parametrize("content", [None, b"", b"outs: [", b"outs: 3", b"[]", b"\xff\xfe"])

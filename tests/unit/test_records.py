@@ -8,7 +8,7 @@ import pytest
 
 from slipway import records
 from slipway.errors import EvidenceError, ToolError
-from slipway.records import Dataset, Evaluation, Finding, Verdict
+from slipway.records import Dataset, Evaluation, Finding, Verdict, write_atomically
 
 
 def dataset(**changes: object) -> Dataset:
@@ -162,3 +162,13 @@ def test_a_verdict_keeps_whatever_was_measured(tmp_path: Path) -> None:
     records.write(tmp_path, "data-verdict", verdict)
     again = records.read(tmp_path, "data-verdict", Verdict)
     assert [f.measured for f in again.findings] == [1, [1, "a", None], "inf"]
+
+
+@pytest.mark.parametrize("rights", [0o600, 0o640])
+def test_a_file_that_is_written_anew_keeps_its_rights(tmp_path: Path, rights: int) -> None:
+    path = tmp_path / "config.local"
+    path.write_text("password = secret")
+    path.chmod(rights)
+    write_atomically(path, b"password = another")
+    assert path.stat().st_mode & 0o777 == rights
+    assert path.read_bytes() == b"password = another"

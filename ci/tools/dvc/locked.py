@@ -5,7 +5,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ...errors import ConfigError
 from .places import runs_of
+
+TODO = "mend it, or restore it from git"
 
 
 def outs(root: Path, pointer: str, stages: Iterable[str]) -> list[tuple[str, str]]:
@@ -36,14 +39,25 @@ def _entries(root: Path, stages: Iterable[str]) -> list[dict[str, Any]]:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    """A file that DVC has read or written in this process: well-formed, if it is there."""
-    return _parsed(path.read_bytes()) if path.exists() else {}
+    """One of DVC's files; empty where it is not there.
+
+    Raises:
+        ConfigError: it is malformed, by a merge that was not finished for example.
+    """
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        found = _parsed(path.read_bytes()) if path.exists() else {}
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path.name} is malformed", str(path), TODO) from error
+    if not isinstance(found, dict):
+        raise ConfigError(f"{path.name} is malformed", str(path), TODO)
+    return found
 
 
 @functools.lru_cache(maxsize=8)
-def _parsed(content: bytes) -> dict[str, Any]:
-    """YAML as a mapping, which nobody changes; read once, since reading it takes 40 ms."""
+def _parsed(content: bytes) -> Any:
+    """What some YAML says, which nobody changes; read once, since reading it takes 40 ms."""
     from ruamel.yaml import YAML
 
-    found: dict[str, Any] | None = YAML(typ="safe").load(content)
-    return found or {}
+    return YAML(typ="safe").load(content) or {}

@@ -63,7 +63,7 @@ def runs_of(key: str) -> str:
 
 
 def entries(listing: bytes | None) -> dict[str, str] | None:
-    """Relative path → md5, as a folder's listing says; None where it is none, or leads out of it."""
+    """Relative path → md5, as a folder's listing says; None where it is none or leads astray."""
     try:
         content = json.loads(listing or b"")
         found = {str(entry["relpath"]): str(entry["md5"]) for entry in content}

@@ -76,8 +76,8 @@ class Surveyor:
         self.makers: dict[str, str] = {}  # path of an out → the stage that makes it
         self.steps: dict[str, Step] = {}
         self.stages = {getattr(s, "name", s.path_in_repo): s for s in repo.index.stages}
-        self.pointer = self._known(pointer)
-        self.data = self._data(self.pointer)
+        self.sources = [self._known(pointer), *self._absent(posixpath.normpath(pointer))]
+        self.data = self._data()
 
     def look(self, names: Iterable[str], forced: Mapping[str, str]) -> Survey:
         """What these stages would do, in the order of the pipeline; `forced` ones for a reason."""
@@ -94,11 +94,23 @@ class Surveyor:
             raise ConfigError(f"DVC does not know '{pointer}'", where, todo)
         return stage
 
-    def _data(self, stage: Any) -> Step:
-        outs = {out.def_path: str(out.hash_info.value) for out in stage.outs}
+    def _absent(self, pointer: str) -> Iterator[Any]:
+        """The other `.dvc` files that the pipeline reads, where the workspace lacks what they name.
+
+        What is there stays as it is: somebody may have edited it.
+        """
+        reads = [dep.def_path for stage in self.stages.values() if stage.cmd for dep in stage.deps]
+        for name, stage in self.stages.items():
+            read = any(_below(path, out.def_path) for out in stage.outs for path in reads)
+            if name != pointer and not stage.cmd and read and not any(o.exists for o in stage.outs):
+                yield stage
+
+    def _data(self) -> Step:
+        kept = [out for stage in self.sources for out in stage.outs]
+        outs = {out.def_path: str(out.hash_info.value) for out in kept}
         self.made |= outs
-        origin, lost = self._had(stage, outs)
-        return Step(stage.path_in_repo, outs=outs, origin=origin, lost=lost)
+        origin, lost = self._had(kept, outs)
+        return Step(self.sources[0].path_in_repo, outs=outs, origin=origin, lost=lost)
 
     def _step(self, stage: Any, forced: str) -> Step:
         reads = tuple(d.def_path for d in stage.deps if d.hash_name != "params")
@@ -115,7 +127,7 @@ class Surveyor:
             outs, reason = (recorded, "") if record else (outs, reason)
         origin, lost = HERE, dict[str, str]()
         if not reason and not stage.always_changed:
-            origin, lost = self._had(stage, outs)
+            origin, lost = self._had(stage.outs, outs)
             reason = "; ".join(f"{path} {what}" for path, what in lost.items())
         known = not reason or bool(lost)
         for out in stage.outs:
@@ -181,7 +193,7 @@ class Surveyor:
         for place in self.places:
             for path in place.records(key):
                 outs = recorded_outs(place.read(path))
-                if outs and not self._had(stage, outs)[1]:
+                if outs and not self._had(stage.outs, outs)[1]:
                     return path, outs
         return "", {}
 
@@ -217,10 +229,10 @@ class Surveyor:
             for item, hash_info, meta in as_locked:
                 item.hash_info, item.meta = hash_info, meta
 
-    def _had(self, stage: Any, outs: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    def _had(self, kept: Iterable[Any], outs: Mapping[str, str]) -> tuple[str, dict[str, str]]:
         """The farthest place that is needed to have some outs whole, and what no place has."""
         farthest, lost = 0, dict[str, str]()
-        for out in stage.outs:
+        for out in kept:
             md5 = outs.get(out.def_path, "")
             if not md5 or _is_here(out, md5):
                 continue

@@ -68,13 +68,13 @@ def _data(repo: Any, task: Task) -> Answer:
     cache, others = places(repo, task.shared, LOOK_S)
     with _used(cache, task), lock_repo(repo):
         _heal(repo, cache, _named(task))
-        surveyor = Surveyor(repo, others, task.pointer)
-        data = surveyor.look((), {}).data
+        surveyor, seen = _look(repo, cache, others, task)
+        data = seen.data
         if data.lost:
             silent = next(filter(None, (getattr(p, "silent", "") for p in others)), "")
             return Answer(what=silent, lost=dict(data.lost))
         bring(cache, others, data.outs)
-        _check_out(surveyor.pointer)
+        _check_out(*surveyor.sources)
     return Answer(origin=data.origin)
 
 
@@ -88,11 +88,11 @@ def _repro(repo: Any, task: Task) -> Answer:
         _heal(repo, cache, _named(task))
         surveyor, seen = _look(repo, cache, others, task)
         _refuse(seen, task)
-        _restore(surveyor, seen, cache, others, task)
+        _restore(surveyor, seen, cache, others)
         before = lock.read_bytes() if lock.exists() else None
         failure: Exception | None = None
         try:
-            _run(repo, task, [name for name, step in seen.steps.items() if step.lost])
+            _run(repo, task, _alone(surveyor, seen))
         except Exception as error:  # told after what ran is pushed
             failure = error
         if damaged := _heal(repo, cache, _named(task)):
@@ -117,14 +117,13 @@ def _named(task: Task) -> list[tuple[str, str]]:
     return locked.outs(Path(task.root), task.pointer, task.stages)
 
 
-def _look(
-    repo: Any, cache: Folder, others: Sequence[Place], task: Task
-) -> tuple[Surveyor, Survey]:
-    """What would be done, once the cache holds no other bytes for what a run record promises."""
+def _look(repo: Any, cache: Folder, others: Sequence[Place], task: Task) -> tuple[Surveyor, Survey]:
+    """What would be done, once the cache holds no other bytes for data or a run record's outs."""
     while True:
         surveyor = Surveyor(repo, others, task.pointer)
         seen = surveyor.look(task.stages, dict.fromkeys(task.forced, "asked for"))
-        recorded = (step.outs.items() for step in seen.steps.values() if step.record)
+        steps = seen.steps.values()
+        recorded = [seen.data.outs.items(), *(s.outs.items() for s in steps if s.record)]
         if not _heal(repo, cache, itertools.chain(*recorded)):
             return surveyor, seen
 
@@ -149,13 +148,21 @@ def _put_back(lock: Path, content: bytes | None) -> None:
         write_atomically(lock, content)
 
 
-def _run(repo: Any, task: Task, lost: Sequence[str]) -> None:
+def _alone(surveyor: Surveyor, seen: Survey) -> list[str]:
+    """The stages whose outs no place has, and those before them that always run."""
+    lost = [step.name for step in seen.steps.values() if step.lost]
+    before = itertools.takewhile(lambda name: name != lost[-1], seen.steps) if lost else ()
+    always = {name for name in before if surveyor.stages[name].always_changed}
+    return [name for name in seen.steps if name in {*lost, *always}]
+
+
+def _run(repo: Any, task: Task, alone: Sequence[str]) -> None:
     """Runs what has to run, in the order of the pipeline.
 
     Data that nothing needs to read may be absent; DVC then passes over whatever is absent. So
-    each stage whose outs are `lost` is run by itself before, and everything looked for at the end.
+    some stages are run by themselves before, and everything looked for at the end.
     """
-    for name in lost:
+    for name in alone:
         if name not in task.forced:
             repo.reproduce(targets=[name], single_item=True)
     absent = any(not out.exists for s in repo.index.stages if not s.cmd for out in s.outs)
@@ -189,18 +196,16 @@ def _refuse(seen: Survey, task: Task) -> None:
         said = "; ".join(f"{path} {what}" for path, what in lost.items())
         raise EvidenceError(
             f"the data of this commit cannot be had: {said}",
-            f"{seen.data.name} names {', '.join(seen.data.outs.values())}",
+            f"{seen.data.name} names {', '.join(f'md5:{md5}' for md5 in seen.data.outs.values())}",
             "run 'slipway data pull', or 'dvc push' where the data is",
         )
 
 
-def _restore(
-    surveyor: Surveyor, seen: Survey, cache: Folder, others: Sequence[Place], task: Task
-) -> None:
+def _restore(surveyor: Surveyor, seen: Survey, cache: Folder, others: Sequence[Place]) -> None:
     """Brings what the stages leave that do not run, and the data where one reads it."""
     if seen.needs_data and seen.data.origin != HERE:
         bring(cache, others, seen.data.outs)
-        _check_out(surveyor.pointer)
+        _check_out(*surveyor.sources)
     for step in seen.steps.values():
         stage = surveyor.stages[step.name]
         if step.reason or stage.always_changed:
@@ -223,9 +228,9 @@ def _keep_record(cache: Folder, others: Sequence[Place], step: Step) -> None:
     write_atomically(cache.path / step.record, content)
 
 
-def _check_out(stage: Any) -> None:
-    """Puts a stage's outs into the workspace, as `dvc.lock` or the data's file names them."""
-    for out in stage.outs:
+def _check_out(*stages: Any) -> None:
+    """Puts the outs of stages into the workspace, as `dvc.lock` or a `.dvc` file names them."""
+    for out in (out for stage in stages for out in stage.outs):
         out.obj = None
         out.checkout(force=True)
 
