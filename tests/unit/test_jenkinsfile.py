@@ -265,3 +265,78 @@ def test_a_parameter_can_never_be_an_option() -> None:
         for word, variable in re.findall(r'(\S*)"\$(\w+)"', line):
             bare = not word and f'-- "${variable}"' not in line
             assert not bare or variable == "APPROVED_BY", line  # which Jenkins sets
+
+
+def named() -> dict[str, jenkinsfile.Block]:
+    """Every stage by its name."""
+    stages = (block for block in PIPELINE.walk() if block.header.startswith("stage("))
+    return {jenkinsfile.name_of(stage): stage for stage in stages}
+
+
+def inside(block: jenkinsfile.Block, *names: str) -> list[str]:
+    """What stands in a nested block, a statement each."""
+    found: jenkinsfile.Block | None = block
+    for name in names:
+        found = found.first(name) if found else None
+    return [one.header for one in (found.body if found else None) or ()]
+
+
+def test_nothing_runs_but_where_a_stage_says_so() -> None:
+    assert "agent none" in [block.header for block in PIPELINE.body or ()]
+    assert "skipDefaultCheckout()" in inside(PIPELINE, "options")
+    assert inside(PIPELINE, "environment") == ["SLIPWAY_LEDGER = 'origin'"]
+    assert inside(PIPELINE, "triggers") == ["cron(env.BRANCH_NAME == 'main' ? 'H 3 * * 1' : '')"]
+
+
+def test_an_older_build_of_main_is_overtaken_before_each_thing_with_effects() -> None:
+    firsts = {name: (inside(stage, "steps") or [""])[0] for name, stage in named().items()}
+    milestones = {name: first for name, first in firsts.items() if "milestone" in first}
+    assert milestones == {
+        "Newest only": "milestone(ordinal: currentBuild.number)",
+        "Staging": "milestone 10",
+        "Approved": "milestone 20",
+        "Canary": "milestone 30",
+    }
+    assert TEXT.count("milestone") == len(milestones)
+
+
+def test_what_changes_an_environment_has_its_lock() -> None:
+    locks = {
+        name: option
+        for name, stage in named().items()
+        for option in inside(stage, "options")
+        if "lock(" in option
+    }
+    assert locks == {
+        "Staging": "lock(resource: 'staging', inversePrecedence: true)",
+        "Ship": "lock(resource: 'production', inversePrecedence: true)",
+        "Rollback": "lock(resource: 'production')",
+        "Drill": "lock(resource: 'staging')",
+    }
+
+
+def test_nobody_is_asked_in_vain_or_for_ever() -> None:
+    approval = named()["Approval"]
+    assert "beforeInput true" in inside(approval, "when")
+    assert inside(approval, "options") == ["timeout(time: 3, unit: 'DAYS')"]
+    assert "id 'Production'" in inside(approval, "input")
+
+
+def test_what_is_retried_has_a_bound_that_leaves_room_for_it() -> None:
+    for name, stage in named().items():
+        options = inside(stage, "options")
+        if any(option.startswith("retry(") for option in options):
+            assert re.fullmatch(r"timeout\(time: \d, unit: 'HOURS'\)", options[0]), name
+
+
+def test_the_report_is_there_before_anybody_is_asked() -> None:
+    kinds = [step.kind for step in play(PIPELINE, build()) if step.stage == "Staging"]
+    assert kinds[-4:] == ["junit", "sh", "archiveArtifacts", "publishHTML"]
+    assert TEXT.count("allowMissing: true") == TEXT.count("publishHTML") == 2
+    assert TEXT.count("allowEmptyArchive: true") == TEXT.count("archiveArtifacts")
+
+
+@pytest.mark.parametrize(("action", "file"), [("drill", "drill"), ("reproduce", "reproduction")])
+def test_what_an_action_found_is_published(action: str, file: str) -> None:
+    junits = [step.text for step in play(PIPELINE, build(action=action)) if step.kind == "junit"]
+    assert [re.findall(r"delivery/([\w-]+)\.xml", text) for text in junits] == [[file]]
