@@ -340,3 +340,9 @@ def test_the_report_is_there_before_anybody_is_asked() -> None:
 def test_what_an_action_found_is_published(action: str, file: str) -> None:
     junits = [step.text for step in play(PIPELINE, build(action=action)) if step.kind == "junit"]
     assert [re.findall(r"delivery/([\w-]+)\.xml", text) for text in junits] == [[file]]
+
+
+def test_what_holds_a_lock_ends_some_day() -> None:
+    locking = [line for line in TEXT.splitlines() if "lock(resource" in line]
+    assert len(locking) == 4
+    assert all("timeout(time: 12, unit: 'HOURS')" in line for line in locking)
