@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from slipway.config import Project, load
-from slipway.gates import configured, settings_digest
+from slipway.gates import asked, settings_digest
 from slipway.records import (
     Candidate,
     Dataset,
@@ -161,8 +161,7 @@ def verdict(
     files: Mapping[str, str] | None = None,
 ) -> Verdict:
     """One verdict with one finding."""
-    default = {"ran": {}} if kind == "tests" else {}
-    gates = configured(kind, project.config.gates.get(kind, default))
+    gates = asked(kind, project.config.gates)
     judged = {"evaluation.json": digest_of(b"evaluation")}
     record = Verdict(
         subject=of,

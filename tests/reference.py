@@ -23,6 +23,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 PLACE = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- /\2 -->)", re.S)
 TYPES = {str: "text", float: "number", int: "whole number", bool: "true or false", Any: "any"}
 VERDICTS = {  # what each of them is about
+    "lint": "the code, as linters see it",
     "data-verdict": "the raw data",
     "prepared-verdict": "the prepared data",
     "tests-unit": "the unit tests",
@@ -31,11 +32,12 @@ VERDICTS = {  # what each of them is about
     "model-verdict": "the candidate model",
     "image-verdict": "the artefact",
     "staging-verdict": "staging's service",
+    "canary-verdict": "the canary beside what is live",
     "production-verdict": "production's service",
 }
 FILES = {
-    "Deployment": ("staging", "production"),
-    "Probe": ("image-probe", "staging-probe", "production-probe"),
+    "Deployment": ("staging", "canary", "production"),
+    "Probe": ("image-probe", "staging-probe", "canary-probe", "production-probe"),
 }
 
 
@@ -144,6 +146,7 @@ def toml() -> str:
         ("[data.source]", settings.Source),
         ("[tests]", settings.Tests),
         ("[tests.unit], [tests.integration], [tests.e2e]", settings.Layer),
+        ("[lint]", settings.Lint),
         ("[artefact]", settings.Artefact),
         ("[image]", settings.ImageSettings),
         ("[environments.NAME]", settings.Environment),

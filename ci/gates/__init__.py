@@ -15,6 +15,11 @@ from ..records import Finding, Outcome, Verdict, canonical, digest_of
 from ..typed import Mismatch, build
 
 SUBJECTS = ("lint", "data", "prepared", "tests", "model", "image", "service")
+# asked where `delivery.toml` names no gate for the subject
+USUAL: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "lint": {"clean": {}},
+    "tests": {"ran": {}},
+}
 RANK: dict[Outcome, int] = {"not_applicable": 0, "skip": 1, "pass": 2, "warn": 3, "block": 4}
 
 
@@ -31,6 +36,18 @@ def available(subject: str) -> list[str]:
     """The names of the gates that exist for a subject."""
     folder = Path(__file__).parent / subject
     return sorted(p.stem for p in folder.glob("*.py") if not p.stem.startswith("_"))
+
+
+def asked(subject: str, gates: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[Gate]:
+    """The gates of a subject: those that `delivery.toml` names, or else the usual ones.
+
+    Args:
+        gates: subject → gate → its table, all of `[gates]`.
+
+    Raises:
+        ConfigError: as `configured`.
+    """
+    return configured(subject, gates.get(subject, USUAL.get(subject, {})))
 
 
 def configured(subject: str, tables: Mapping[str, Mapping[str, Any]]) -> list[Gate]:

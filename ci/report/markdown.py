@@ -10,6 +10,7 @@ from .sources import Sources
 
 MARKS = {"pass": "✅", "warn": "⚠️", "block": "❌", "skip": "➖", "not_applicable": "➖"}
 ACTIVE = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]()#+-.:!|~>"} | {"<": "&lt;", "&": "&amp;"})
+OUTCOMES = ("pass", "skip", "not_applicable")
 MOST = 10  # findings, or metrics
 
 
@@ -32,12 +33,20 @@ def _verdicts(sources: Sources) -> str:
     rows = [
         (
             f"{MARKS[verdict.outcome]} {plain(steps.STEP_OF.get(name, name))}",
-            f"{sum(f.outcome == 'pass' for f in verdict.findings)} of {len(verdict.findings)}",
+            _passed(verdict),
             words.duration(verdict.seconds) if verdict.seconds else "",
         )
         for name, verdict in sources.verdicts().items()
     ]
     return _table(("gate", "passed", "took"), rows)
+
+
+def _passed(verdict: Verdict) -> str:
+    """How many findings passed, of those that were a question here."""
+    count = {kind: sum(f.outcome == kind for f in verdict.findings) for kind in OUTCOMES}
+    asked = len(verdict.findings) - count["skip"] - count["not_applicable"]
+    left = f", {count['skip']} skipped" if count["skip"] else ""
+    return f"{count['pass']} of {asked}{left}"
 
 
 def _loud(sources: Sources) -> str:

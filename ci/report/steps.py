@@ -24,8 +24,12 @@ from .sources import Sources
 PHASES: dict[str, dict[str, str]] = {  # phase → step → the record that it writes
     "Plan": {"plan": "plan"},
     "Checks": {"lint": "lint", "unit tests": "tests-unit"},
-    "Data": {"data": "dataset", "data gate": "data-verdict", "prepared gate": "prepared-verdict"},
-    "Integration": {"integration tests": "tests-integration"},
+    "Data": {
+        "data": "dataset",
+        "data gate": "data-verdict",
+        "prepared gate": "prepared-verdict",
+        "integration tests": "tests-integration",
+    },
     "Model": {"train": "candidate", "evaluate": "evaluation", "model gate": "model-verdict"},
     "Image": {"image": "image", "image gate": "image-verdict", "e2e tests": "tests-e2e"},
     "Staging": {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..config import Project
 from ..errors import SlipwayError
-from ..gates import Gate, configured, judge, settings_digest
+from ..gates import Gate, asked, judge, settings_digest
 from ..records import (
     Deployment,
     Verdict,
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(project: Project, args: argparse.Namespace) -> Done:
     """Judges, writes and shows the verdict."""
     started = time.monotonic()
-    gates = configured(args.subject, project.config.gates.get(args.subject, {}))
+    gates = asked(args.subject, project.config.gates)
     if args.subject in IN_DVC and not (args.out or args.data or args.evaluation):
         blocked = _bring_up_to_date(project, args.subject)
         if blocked:

@@ -91,7 +91,7 @@ def load(raw: Mapping[str, bytes], where: str) -> Evidence:
 
 
 def _kind(name: str) -> type[Record] | None:
-    if name.endswith("-verdict") or name.startswith("tests-"):
+    if name.endswith("-verdict") or name.startswith("tests-") or name == "lint":
         return Verdict
     if name.endswith("-probe"):
         return Probe

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..config import Project
-from ..gates import configured, judge
+from ..gates import asked, judge
 from ..gates.lint import LintEvidence, Report
 from ..records import digest_of, write_atomically
 from ..report import terminal
@@ -32,7 +32,7 @@ def run(project: Project, _: argparse.Namespace) -> Done:
         say(f"nothing to do: {FILE} names no linter under [lint.tools]")
         return Done("no linter")
     reports = {name: _report(project, command) for name, command in tools.items()}
-    gates = configured("lint", project.config.gates.get("lint", {"clean": {}}))
+    gates = asked("lint", project.config.gates)
     of = git.tree_digest(project.root, project.config.tests.subject)
     files = {f"{name}.sarif": digest_of(report.sarif) for name, report in reports.items()}
     evidence = LintEvidence(reports)

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 from ..config import Project
-from ..gates import Gate, configured, judge, settings_digest
+from ..gates import Gate, asked, judge, settings_digest
 from ..gates.tests import TestsEvidence
 from ..records import Verdict, digest_file, read_if_there, write_atomically
 from ..report import junit, terminal
@@ -27,7 +27,7 @@ def run(project: Project, args: argparse.Namespace) -> Done:
     """Runs the layer, unless it passed already on the same tree under the same settings."""
     name = f"tests-{args.layer}"
     of = git.tree_digest(project.root, project.config.tests.subject)
-    gates = configured("tests", project.config.gates.get("tests", {"ran": {}}))
+    gates = asked("tests", project.config.gates)
     standing = read_if_there(project.delivery, name, Verdict)
     if standing and _still_good(standing, of, gates):
         say(f"{args.layer} tests passed already on this tree")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from ..config import Project
 from ..errors import EvidenceError
-from ..gates import configured, settings_digest, worst
+from ..gates import asked, settings_digest, worst
 from ..records import (
     Candidate,
     Dataset,
@@ -25,6 +25,7 @@ from ..tools import git
 from ..tools.ledger import History
 
 TRIED = f"{CANARY}-verdict"  # a full deployment relies on it where `wants_canary` says so
+LINT = "lint"  # where `delivery.toml` names a linter, every step with effects relies on it
 TESTED = ("tests-unit", "tests-integration")
 GATED = ("data-verdict", "prepared-verdict", "model-verdict")
 RELIES_ON: Mapping[str, tuple[str, ...]] = {
@@ -49,7 +50,8 @@ def require(project: Project, step: str, *, tried: bool = False) -> dict[str, st
             another subject.
     """
     subjects = _subjects(project, step)
-    names = (*RELIES_ON[step], *((TRIED,) if tried else ()))
+    linted = (LINT,) if project.config.lint.tools else ()
+    names = (*RELIES_ON[step], *linted, *((TRIED,) if tried else ()))
     for name in names:
         verdict = read(project.delivery, name, Verdict)
         where = str(project.delivery / f"{name}.json")
@@ -122,8 +124,7 @@ def _refuse_other_evaluation(project: Project) -> None:
 
 
 def _settings(project: Project, kind: str) -> str:
-    default: dict[str, dict[str, object]] = {"ran": {}} if kind == "tests" else {}
-    return settings_digest(configured(kind, project.config.gates.get(kind, default)))
+    return settings_digest(asked(kind, project.config.gates))
 
 
 def _subjects(project: Project, step: str) -> dict[str, str]:
@@ -141,7 +142,7 @@ def _subjects(project: Project, step: str) -> dict[str, str]:
         "data-verdict": dataset.subject,
         "prepared-verdict": candidate.prepared,
         "model-verdict": candidate.subject,
-        **dict.fromkeys((*TESTED, "tests-e2e"), tested),
+        **dict.fromkeys((*TESTED, "tests-e2e", LINT), tested),
     }
     if step != "image":
         image = read(project.delivery, "image", Image)

@@ -23,7 +23,7 @@ PIPELINE = jenkinsfile.parse((ROOT / "Jenkinsfile").read_text())
 JUDGES = [  # a first release has no canary to judge: nothing is live that it could stand beside
     action.text
     for action in jenkinsfile.play(PIPELINE, Build(env={"TRAIN_ON": "cpu"}))
-    if re.search(r"slipway (gate|test) ", action.text) and "--of canary" not in action.text
+    if re.search(r"slipway (gate|test|lint)\b", action.text) and "--of canary" not in action.text
 ]
 REFUSES = {  # line left out → the next step with effects, where it is not `image`
     "gate image": "deploy staging",

@@ -14,7 +14,7 @@ import pytest
 from slipway.config import Project
 from slipway.errors import ConfigError, EvidenceError, ToolError
 from slipway.records import Approval, Release, digest_tree, read, seal
-from slipway.settings import ApprovalRules, parse
+from slipway.settings import ApprovalRules, Lint, parse
 from slipway.stages import approval
 from slipway.tools import engines, git, store
 from tests import deliveries
@@ -161,6 +161,22 @@ def test_where_it_takes_two_people_nobody_approves_their_own_commits(project: Pr
         reason = approval.may_not(with_rules(identity), "release-manager")
         assert reason
         assert told + identity.lower() in reason
+
+
+def test_where_linters_are_named_their_verdict_counts(project: Project) -> None:
+    linters = Lint({"any": ("any",)})
+    linted = replace(project, config=replace(project.config, lint=linters))
+    deliveries.prepare(linted)
+    refuses(linted, "deploy", "staging", match=r"there is no lint\.json")
+    tree = git.tree_digest(project.root, project.config.tests.subject)
+    deliveries.verdict(linted, "lint", "lint", "sha256:another tree")
+    refuses(linted, "deploy", "staging", match="lint is about sha256:another tree")
+    (project.delivery / "lint.json").unlink()
+    deliveries.verdict(linted, "lint", "lint", tree)
+    slipway(linted, "deploy", "staging")
+    deliveries.service_verdict(linted, "staging")
+    slipway(linted, "approve", "--by", "release-manager")
+    assert "lint" in read(project.delivery, "approval", Approval).verdicts
 
 
 def test_an_approval_names_what_warned(project: Project) -> None:
