@@ -7,19 +7,20 @@ from collections.abc import Sequence
 from ..config import Project
 from ..errors import ConfigError, EvidenceError, ToolError
 from ..gates import drill as gate
-from ..gates import settings_digest, worst
-from ..records import Drill, DrillCase, Finding, Verdict, read_if_there, write, write_atomically
-from ..report import junit, terminal
+from ..gates import worst
+from ..records import Drill, DrillCase, Finding, read_if_there
+from ..report import terminal
 from ..settings import FILE
 from ..tools import git, sick
 from ..tools import ledger as book
 from ..tools.artefacts import Artefact
 from ..tools.engines import Live
 from ..tools.ledger import Event
-from . import Done, drilling, places, promotion, say
+from . import Done, drilling, exercises, places, promotion, say
 from .places import Place
 
 NAME = "drill"
+HEADER = ("case", "noticed", "undone", "sick", "requests", "failed", "answered by it")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,12 +44,10 @@ def run(project: Project, args: argparse.Namespace) -> Done:
         findings = tuple(gate.judge(cases, project.config.drill))
         event = _told(place, last, cases, findings)
         record = _record(place, live, event, cases, findings, time.monotonic() - began)
-    verdict = _verdict(record)
-    write_atomically(project.delivery / f"{NAME}.xml", junit.render(verdict, NAME))
     say(terminal.table([_row(case) for case in cases], HEADER))
-    terminal.show(verdict, color=project.color)
+    exercises.show(project, NAME, record, record.seconds)
     say(f"{name}: {event.reason}")
-    return Done(verdict.outcome, last.digest, 3 if verdict.outcome == "block" else 0)
+    return Done(record.outcome, last.digest, 3 if record.outcome == "block" else 0)
 
 
 def _refuse_served(project: Project, name: str) -> None:
@@ -136,7 +135,6 @@ def _record(
     findings: tuple[Finding, ...],
     seconds: float,
 ) -> Drill:
-    folder = place.project.delivery
     record = Drill(
         subject=f"{event.digest}@{place.name}",
         commit=event.commit,
@@ -150,28 +148,7 @@ def _record(
         ledger=event.id,
         seconds=round(seconds, 1),
     )
-    standing = read_if_there(folder, NAME, Drill)
-    if standing and standing.subject != record.subject:
-        (folder / f"{NAME}.json").unlink(missing_ok=True)  # the ledger keeps the earlier one's
-    return write(folder, NAME, record)
-
-
-def _verdict(record: Drill) -> Verdict:
-    """The same as a verdict, for whoever shows verdicts."""
-    return Verdict(
-        subject=record.subject,
-        written_at=record.written_at,
-        subject_kind=NAME,
-        of=record.subject,
-        outcome=record.outcome,
-        findings=record.findings,
-        evidence={},
-        settings_digest=settings_digest([]),
-        seconds=record.seconds,
-    )
-
-
-HEADER = ("case", "noticed", "undone", "sick", "requests", "failed", "answered by it")
+    return exercises.keep(place.project, NAME, record)  # of an earlier one the ledger tells
 
 
 def _row(case: DrillCase) -> tuple[object, ...]:

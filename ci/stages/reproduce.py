@@ -14,25 +14,22 @@ from typing import Any
 from ..config import Project, installer_environment
 from ..errors import EvidenceError, SlipwayError
 from ..gates import reproduction as gate
-from ..gates import settings_digest, worst
+from ..gates import worst
 from ..gates.reproduction import Made
 from ..records import (
     Candidate,
     Plan,
     Reproduction,
-    Verdict,
     digest_file,
     digest_tree,
     read_if_there,
-    write,
-    write_atomically,
 )
-from ..report import junit, progress, terminal
+from ..report import progress
 from ..settings import FILE, parse
 from ..tools import artefacts, dvc, environment, git, ledger, recompute, store, worktrees
 from ..tools.interrupts import Interrupts
 from ..tools.ledger import Event, events
-from . import Done, env, execute, lineage, plan, repro, say, warn
+from . import Done, env, execute, exercises, lineage, plan, repro, say, warn
 from .lineage import Evidence
 
 NAME = "reproduction"
@@ -65,9 +62,7 @@ def run(project: Project, args: argparse.Namespace) -> Done:
         found = _again(project, worktree, event, seconds)
     before = _before(project, released, same=found.model == event.model)
     record = _record(project, released, before, found, seconds)
-    verdict = _verdict(record)
-    write_atomically(project.delivery / f"{NAME}.xml", junit.render(verdict, NAME))
-    terminal.show(verdict, color=project.color)
+    exercises.show(project, NAME, record, sum(record.seconds.values()))
     took = ", ".join(f"{name} {spent:.1f} s" for name, spent in seconds.items())
     same = found.model == event.model
     say(f"{event.version} is {'reproduced' if same else 'not reproduced'} ({took})")
@@ -266,22 +261,4 @@ def _record(
         findings=findings,
         seconds=seconds,
     )
-    standing = read_if_there(project.delivery, NAME, Reproduction)
-    if standing and standing.subject != record.subject:
-        (project.delivery / f"{NAME}.json").unlink(missing_ok=True)  # of another release
-    return write(project.delivery, NAME, record)
-
-
-def _verdict(record: Reproduction) -> Verdict:
-    """The same as a verdict, for whoever shows verdicts."""
-    return Verdict(
-        subject=record.subject,
-        written_at=record.written_at,
-        subject_kind=NAME,
-        of=record.subject,
-        outcome=record.outcome,
-        findings=record.findings,
-        evidence={},
-        settings_digest=settings_digest([]),
-        seconds=sum(record.seconds.values()),
-    )
+    return exercises.keep(project, NAME, record)
