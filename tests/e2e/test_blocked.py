@@ -83,13 +83,24 @@ def test_a_model_below_its_floor_ends_at_the_model_gate(ready: Checkout) -> None
 
 def test_a_failing_test_ends_at_the_tests_gate(ready: Checkout) -> None:
     more = ready.root / "tests/unit/test_more.py"
-    more.write_text("def test_no() -> None:\n    assert False\n")
+    more.write_text("def test_no() -> None:\n    assert 1 + 1 == 3\n")
     ready.settings({"tests/unit/paths": ["tests/unit"]})
     try:
         ready.slipway("run", "--yes", code=3)
         blocked = [f for f in ready.record("tests-unit")["findings"] if f["outcome"] == "block"]
         assert "unit.failed" in {f["where"] for f in blocked}
         assert "test_no" in (ready.root / "delivery/tests-unit.xml").read_text()
+    finally:
+        more.unlink()
+
+
+def test_careless_code_ends_at_lint(ready: Checkout) -> None:
+    more = ready.root / "ml/more.py"
+    more.write_text("import os\n")
+    try:
+        ready.slipway("run", "--yes", code=3)
+        assert "ruff ml/more.py:1" in {f["where"] for f in ready.record("lint")["findings"]}
+        assert not (ready.root / "delivery/tests-unit.json").exists()
     finally:
         more.unlink()
 

@@ -215,6 +215,16 @@ def wait_for(what: Path, seconds: float = 60.0) -> None:
     assert what.exists()
 
 
+@pytest.mark.parametrize("content", [b"", b'{"write": {"a"'])
+def test_a_note_of_dvcs_that_a_kill_cut_short_is_no_obstacle(
+    done: Checkout, content: bytes
+) -> None:
+    note = done.root / ".dvc" / "tmp" / "rwlock"
+    note.write_bytes(content)
+    done.slipway("repro")
+    assert isinstance(json.loads(note.read_bytes()), dict)
+
+
 @pytest.mark.parametrize("moment", ["train", "push"])
 def test_of_two_builds_at_once_one_is_killed_and_the_other_is_right(
     done: Checkout, tmp_path: Path, moment: str

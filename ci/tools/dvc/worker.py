@@ -36,6 +36,7 @@ def main(argument: str) -> int:
     sys.argv[:] = ["slipway", "repro" if task.stages else "data pull", *task.targets]  # for locks
     try:
         repo = Repo(task.root)
+        _mend_note(repo)
         answer = _repro(repo, task) if task.stages else _data(repo, task)
     except SlipwayError as error:
         kind = type(error).__name__
@@ -45,6 +46,24 @@ def main(argument: str) -> int:
         return 255
     print(ANSWER + json.dumps(plain(answer)), flush=True)
     return 1 if answer.kind else 0
+
+
+def _mend_note(repo: Any) -> None:
+    """Takes away DVC's note of who reads and writes what, where a kill cut it short.
+
+    DVC writes it in place, and then refuses what it cannot parse.
+    """
+    from dvc.lock import make_lock
+    from dvc.rwlock import RWLOCK_FILE, RWLOCK_LOCK
+
+    folder = Path(repo.tmp_dir)
+    hardlink = repo.config["core"].get("hardlink_lock", False)
+    guard = make_lock(str(folder / RWLOCK_LOCK), tmp_dir=repo.tmp_dir, hardlink_lock=hardlink)
+    with guard, contextlib.suppress(FileNotFoundError):
+        try:
+            json.loads((folder / RWLOCK_FILE).read_bytes())
+        except ValueError:
+            (folder / RWLOCK_FILE).unlink()
 
 
 def _chain(error: BaseException | None) -> Iterator[str]:
