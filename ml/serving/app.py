@@ -1,6 +1,7 @@
 """The routes: Open Inference Protocol V2, the plain form, and Prometheus metrics."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ from .telemetry import Application, Identity, Metrics, Traffic, observed
 
 MAX_BODY_BYTES = 1 << 20
 BODY_S = 10.0  # for the whole body to arrive
+LINGER_S = 1.0  # for what is left of a refused one
+LINGER_BYTES = 16 << 20
 SMALL = 8  # rows that are answered at once; more go to a thread, so that health still answers
 
 
@@ -151,7 +154,7 @@ async def _body(request: Request) -> bytes:
     """The request's body, all of it and in time."""
     announced = request.headers.get("content-length", "0")
     if not announced.isdigit() or int(announced) > MAX_BODY_BYTES:
-        raise HTTPException(413, f"the body may have at most {MAX_BODY_BYTES} bytes")
+        raise await _too_large(request)
     try:
         return await asyncio.wait_for(_read(request), BODY_S)
     except TimeoutError as error:
@@ -165,8 +168,23 @@ async def _read(request: Request) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BODY_BYTES:
-            raise HTTPException(413, f"the body may have at most {MAX_BODY_BYTES} bytes")
+            raise await _too_large(request)
     return bytes(body)
+
+
+async def _too_large(request: Request) -> HTTPException:
+    """The refusal, once what is left of the body has come, within reason.
+
+    An answer that crosses the body is lost: the connection closes on whoever is still sending.
+    """
+    passed = 0
+    with contextlib.suppress(TimeoutError, ClientDisconnect):
+        async with asyncio.timeout(LINGER_S):
+            async for chunk in request.stream():
+                passed += len(chunk)
+                if passed > LINGER_BYTES:
+                    break
+    return HTTPException(413, f"the body may have at most {MAX_BODY_BYTES} bytes")
 
 
 async def _refused(_: Request, error: Exception) -> Response:

@@ -117,6 +117,15 @@ def test_it_answers_its_samples_and_refuses_what_nobody_can_answer(
     assert server.end() == 0
 
 
+def test_a_body_that_is_too_large_is_refused_in_words_whoever_is_quicker(start: Start) -> None:
+    server = start().await_ready()
+    for size in [(1 << 20) + 1, 2 << 20, 4 << 20] * 10:
+        answer = service.ask(server.url, "/recommend", b" " * size)
+        assert (answer.status, answer.error) == (413, "")
+        assert "at most" in answer.json()["error"]
+    assert server.end() == 0
+
+
 @pytest.mark.parametrize(
     ("name", "words"), [("model.onnx", "model.onnx"), ("signature.json", "signature.json")]
 )
