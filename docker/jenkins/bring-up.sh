@@ -125,7 +125,7 @@ export DOCKER_GID
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 echo "building the images (some minutes the first time)"
-$compose build >"$log" 2>&1 || { tail -20 "$log" >&2; fail "an image cannot be built" "$PWD" "read what stands above" 4; }
+$compose build --force-rm >"$log" 2>&1 || { tail -20 "$log" >&2; fail "an image cannot be built" "$PWD" "read what stands above" 4; }
 before=$($compose ps -q controller 2>/dev/null || true)
 echo "starting"
 # shellcheck disable=SC2086  # words, not one
