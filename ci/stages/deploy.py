@@ -51,7 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(project: Project, args: argparse.Namespace) -> Done:
     """Checks the ticket, then promotes under the environment's lease, wholly or as a canary."""
     name = args.environment
-    percent = project.environment(name).canary if args.canary == AS_ASKED else args.canary
+    asked = project.environment(name).canary
+    percent = asked if args.canary == AS_ASKED else args.canary
     if args.version:
         events.parse_version(args.version)
     if args.canary not in (None, AS_ASKED):

@@ -163,6 +163,14 @@ def test_where_it_takes_two_people_nobody_approves_their_own_commits(project: Pr
         assert told + identity.lower() in reason
 
 
+@pytest.mark.parametrize("more", [(), ("--canary",), ("--canary", "10")])
+def test_an_environment_that_does_not_exist_is_told_before_any_evidence_is_asked_for(
+    project: Project, more: tuple[str, ...]
+) -> None:
+    with pytest.raises(ConfigError, match="no environment 'nowhere'"):
+        slipway(project, "deploy", "nowhere", *more)
+
+
 def test_where_linters_are_named_their_verdict_counts(project: Project) -> None:
     linters = Lint({"any": ("any",)})
     linted = replace(project, config=replace(project.config, lint=linters))
