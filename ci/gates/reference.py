@@ -4,9 +4,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..content import canonical
 from ..errors import EvidenceError
-from ..records import seal
+from ..records import canonical, seal
 from ..typed import Mismatch, build, plain
 
 WINDOW_DAYS = 28  # four whole weeks: every weekday is in it as often as any other
