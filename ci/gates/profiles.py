@@ -10,6 +10,9 @@ from .reference import WINDOW_DAYS, ColumnProfile, Profile
 FEW = 50  # values, at most, of a text whose whole mix is kept
 RANKED = 200  # values that are kept of a text that has more
 CLASSES = 10  # of a number, as full as each other in the window
+LEAST = 10  # values that are kept, however many columns there are
+BUDGET = 4000  # values that are kept in all, so that a profile stays far below 1 MB
+LONGEST = 100  # characters of a value that is kept
 MOST_DAYS = 3660  # so that wrong dates cannot make a profile too large to keep
 DIGITS = 6  # engines interpolate alike up to there
 
@@ -46,25 +49,29 @@ def profile_of(
     kinds = {name: kind for name, kind in columns.items() if name in table.columns}
     days = days_of(table, kinds)
     window = last_days(table, kinds, days, window_days)
+    most = max(LEAST, min(RANKED, BUDGET // max(len(kinds), 1)))
     texts, numbers = _named(kinds, "text"), _named(kinds, "integer", "number")
-    overall = _overall(table, kinds)
-    counts = _counts(window, texts)
-    edges = _edges(window, numbers)
-    shares, largest = class_shares(window, edges), _largest(window, numbers)
-    found = {
-        **{name: _mix(counts[name], window.count, personal=name in personal) for name in texts},
-        **{n: {"edges": edges[n], "shares": shares[n], "largest": largest[n]} for n in numbers},
+    shown = [name for name in numbers if name not in personal]
+    overall = _overall(table, kinds, personal)
+    found: dict[str, dict[str, Any]] = {
+        name: _mix(counts, window.count, most, personal=name in personal)
+        for name, counts in _counts(window, texts, most).items()
     }
+    largest, edges = _largest(window, numbers), _edges(window, shown)
+    shares = class_shares(window, edges)
+    found |= {name: {"largest": largest[name]} for name in numbers}
+    for name in shown:
+        found[name] |= {"edges": edges[name], "shares": shares[name]}
     finest = max(
         (name for name in texts if found[name]["ranking"] and not found[name]["shares"]),
         key=lambda name: overall[name]["distinct"],
         default="",
     )
-    for name, levels in _levels(window, finest, found, numbers).items():
+    for name, levels in _levels(window, finest, found, shown).items():
         found[name]["levels"] = {finest: levels}
     return Profile(
         dataset=dataset,
-        rows=sum(days.values()) if not kinds else overall[""]["rows"],
+        rows=overall[""]["rows"],
         days={f"{day}": count for day, count in sorted(days.items())[-MOST_DAYS:]},
         columns={
             name: ColumnProfile(kind=kind, **overall[name], **found.get(name, {}))
@@ -148,13 +155,15 @@ def _rounded(value: float) -> float:
     return float(f"{value:.{DIGITS}g}")
 
 
-def _overall(table: Any, kinds: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+def _overall(
+    table: Any, kinds: Mapping[str, str], personal: Sequence[str]
+) -> dict[str, dict[str, Any]]:
     """Column → its nulls, different values and extremes; "" → how many rows there are."""
     wanted = {"rows": table.count()}
     for place, (name, kind) in enumerate(kinds.items()):
         wanted[f"filled {place}"] = table[name].count()
         wanted[f"distinct {place}"] = table[name].nunique()
-        if kind != "text":
+        if kind != "text" and name not in personal:
             wanted[f"minimum {place}"] = table[name].min()
             wanted[f"maximum {place}"] = table[name].max()
     found = _one_row(table, wanted)
@@ -173,10 +182,10 @@ def _end(value: Any) -> Any:
     return value.date().isoformat() if hasattr(value, "date") else value
 
 
-def _counts(window: Window, texts: Sequence[str]) -> dict[str, dict[str, int]]:
+def _counts(window: Window, texts: Sequence[str], most: int) -> dict[str, dict[str, int]]:
     """Text → its most frequent values in the window with their rows; "" is no value."""
     parts = [
-        _frequent(window.rows[name].fill_null(""), n, RANKED + 1) for n, name in enumerate(texts)
+        _frequent(window.rows[name].fill_null(""), n, most + 1) for n, name in enumerate(texts)
     ]
     counts: dict[str, dict[str, int]] = {name: {} for name in texts}
     for row in _union(parts):
@@ -202,25 +211,22 @@ def _union(parts: Sequence[Any]) -> list[dict[str, Any]]:
 
     if not parts:
         return []
-    found: list[dict[str, Any]] = (
-        ibis.union(*parts).to_pyarrow().to_pylist()
-        if parts[1:]
-        else (parts[0].to_pyarrow().to_pylist())
-    )
-    return found
+    whole = ibis.union(*parts) if len(parts) > 1 else parts[0]
+    return list(whole.to_pyarrow().to_pylist())
 
 
-def _mix(counts: Mapping[str, int], rows: int, *, personal: bool) -> dict[str, Any]:
+def _mix(counts: Mapping[str, int], rows: int, most: int, *, personal: bool) -> dict[str, Any]:
     """Shares, ranking and largest share of a text, by what of it may be kept."""
     shares = _shares(counts, rows)
     values = {value: share for value, share in shares.items() if value}
     largest = max(values.values(), default=0.0)
-    few = len(values) <= FEW
+    few = len(values) <= min(FEW, most) and all(len(value) <= LONGEST for value in values)
     if personal:
         ranks = {f"{rank}": share for rank, share in enumerate(values.values(), 1)}
         ranks |= {"": shares[""]} if "" in shares else {}
         return {"shares": ranks if few else {}, "ranking": {}, "largest": largest}
-    ranking = dict(list(values.items())[:RANKED])
+    kept = {value: share for value, share in values.items() if len(value) <= LONGEST}
+    ranking = dict(list(kept.items())[:most])
     return {"shares": shares if few else {}, "ranking": ranking, "largest": largest}
 
 
