@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from ..reference import Reference
 from ..suites import Suite
+from . import _days
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class DataEvidence:
         columns: the declared header, in order, and what each column holds.
         suite: the expectations of the raw table, or None where the file is missing.
         listing: file → md5 of the version that `data.dvc` names, where it is known.
+        reference: what the champion's data were like; None where nothing was released yet.
     """
 
     read: Callable[[], Reading]
@@ -65,8 +68,14 @@ class DataEvidence:
     suite: Suite | None
     listing: Mapping[str, str] = field(default_factory=dict)
     personal: tuple[str, ...] = ()
+    reference: Reference | None = None
 
     @cached_property
     def reading(self) -> Reading:
         """The files as they were read."""
         return self.read()
+
+    @cached_property
+    def days(self) -> _days.Days:
+        """What each day holds, counted once for all gates."""
+        return _days.read(self.reading.table, self.columns)
