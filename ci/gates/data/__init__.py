@@ -65,6 +65,7 @@ class DataEvidence:
     suite: Suite | None
     listing: Mapping[str, str] = field(default_factory=dict)
     personal: tuple[str, ...] = ()
+    reference: Any = None
 
     @cached_property
     def reading(self) -> Reading:

@@ -45,6 +45,7 @@ class PreparedEvidence:
     dataset: str
     suites: Mapping[str, Suite] = field(default_factory=dict)
     personal: tuple[str, ...] = ()
+    reference: Any = None
 
     @cached_property
     def reading(self) -> Reading:
