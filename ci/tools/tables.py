@@ -67,9 +67,13 @@ def read_csv(path: Path) -> Any:
         null_values=[""],
     )
     try:
-        return arrow_csv.read_csv(path, convert_options=options)
+        table = arrow_csv.read_csv(path, convert_options=options)
     except (pa.ArrowException, OSError) as error:
         raise Unreadable(_reason(error, "it is no table")) from error
+    encoded = [
+        c if pa.types.is_dictionary(c.type) else c.dictionary_encode() for c in table.columns
+    ]
+    return pa.table(encoded, names=table.column_names)  # Arrow reads a quoted name behind a mark
 
 
 def _reason(error: Exception, otherwise: str) -> str:
