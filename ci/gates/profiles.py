@@ -136,6 +136,19 @@ def class_shares(
     return shares
 
 
+def counts_of(window: Window, wanted: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int]]:
+    """Text → how many rows each of some values has in a window; those without rows are left out."""
+    names = [name for name, values in wanted.items() if values]
+    parts = []
+    for place, name in enumerate(names):
+        rows = window.rows.filter(window.rows[name].isin(list(wanted[name])))
+        parts.append(_frequent(rows[name], place, len(wanted[name])))
+    counts: dict[str, dict[str, int]] = {name: {} for name in wanted}
+    for row in _union(parts):
+        counts[names[row["place"]]][row["value"]] = row["rows"]
+    return counts
+
+
 def _named(kinds: Mapping[str, str], *wanted: str) -> list[str]:
     return [name for name, kind in kinds.items() if kind in wanted]
 
