@@ -8,6 +8,7 @@ from typing import Any
 from ..profiles import profile_of
 from ..reference import WINDOW_DAYS, Profile, Reference
 from ..suites import Suite
+from . import _days
 
 
 @dataclass(frozen=True)
@@ -82,3 +83,8 @@ class DataEvidence:
         """What the data are like."""
         table, days = self.reading.table, self.window_days
         return profile_of(table, self.columns, self.personal, self.expected, days)
+
+    @cached_property
+    def days(self) -> _days.Days:
+        """What each day holds, counted once for all gates."""
+        return _days.read(self.reading.table, self.columns)
