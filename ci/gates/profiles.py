@@ -39,15 +39,17 @@ def profile_of(
     personal: Sequence[str],
     dataset: str,
     window_days: int = WINDOW_DAYS,
+    days: Mapping[date, int] | None = None,
 ) -> Profile:
     """What a table is like, in a handful of questions to its engine.
 
     Args:
         table: an ibis table; a declared column that it lacks is left out.
         columns: name → kind, as `[data.columns]` declares them.
+        days: day → rows, where that is known already.
     """
     kinds = {name: kind for name, kind in columns.items() if name in table.columns}
-    days = days_of(table, kinds)
+    days = days_of(table, kinds) if days is None else days
     window = last_days(table, kinds, days, window_days)
     most = max(LEAST, min(RANKED, BUDGET // max(len(kinds), 1)))
     texts, numbers = _named(kinds, "text"), _named(kinds, "integer", "number")
@@ -112,6 +114,18 @@ def between(
     day = table[date_column(columns)].date()
     rows = sum(count for found, count in days.items() if first <= found <= last)
     return Window(table.filter(day >= first, day <= last), rows, first, last)
+
+
+def before(table: Any, columns: Mapping[str, str], days: Mapping[date, int], day: date) -> Window:
+    """The rows before a day."""
+    return between(table, columns, days, min(days), day - timedelta(days=1))
+
+
+def with_most_frequent(window: Window, name: str) -> Any:
+    """The rows of a window that have a column's most frequent value."""
+    rows = window.rows
+    known = rows.filter(rows[name].notnull())
+    return known.semi_join(_frequent(known[name], 0, 1).select(**{name: "value"}), name)
 
 
 def class_shares(

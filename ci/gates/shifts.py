@@ -22,12 +22,9 @@ def psi(then: Mapping[str, float], now: Mapping[str, float]) -> float:
 
 
 def kept(then: Mapping[str, float], now: Mapping[str, float]) -> float:
-    """How much of what the first values of a ranking had they still have, 0 to 1; NaN: no ranking.
-
-    What one of them has won does not make up for what another has lost.
-    """
+    """What the first values of a ranking still have of the share that they had; NaN: no ranking."""
     had = sum(then.values())
-    return sum(min(share, now.get(v, 0.0)) for v, share in then.items()) / had if had else math.nan
+    return sum(now.get(value, 0.0) for value in then) / had if had else math.nan
 
 
 def level(then: Mapping[str, float], now: Mapping[str, float]) -> float:
@@ -46,7 +43,7 @@ def farthest(then: Mapping[str, float], now: Mapping[str, float]) -> float:
 
 
 def weekly(days: Mapping[date, int]) -> float:
-    """How much the days of a week differ, 0 to 1: the part of the rows that is not spread evenly."""
+    """How much the days of a week differ, 0 to 1: the part of the rows that is spread unevenly."""
     total, shares = sum(days.values()), [0] * 7
     for day, rows in days.items():
         shares[day.weekday()] += rows
