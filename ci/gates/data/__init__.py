@@ -81,8 +81,14 @@ class DataEvidence:
     @cached_property
     def profile(self) -> Profile:
         """What the data are like."""
-        table, days = self.reading.table, self.window_days
-        return profile_of(table, self.columns, self.personal, self.expected, days)
+        return profile_of(
+            self.reading.table,
+            self.columns,
+            self.personal,
+            self.expected,
+            self.window_days,
+            self.days.rows,
+        )
 
     @cached_property
     def days(self) -> _days.Days:
