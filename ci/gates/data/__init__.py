@@ -6,7 +6,10 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
-from ..reference import Reference
+from ...errors import ConfigError
+from ...typed import Mismatch
+from ..profiles import profile_of
+from ..reference import WINDOW_DAYS, Profile, Reference
 from ..suites import Suite
 from . import _days
 
@@ -59,7 +62,8 @@ class DataEvidence:
         columns: the declared header, in order, and what each column holds.
         suite: the expectations of the raw table, or None where the file is missing.
         listing: file → md5 of the version that `data.dvc` names, where it is known.
-        reference: what the champion's data were like; None where nothing was released yet.
+        reference: what production's data were like; None: nothing was released before.
+        window_days: how many of the last days stand for what the data are like now.
     """
 
     read: Callable[[], Reading]
@@ -70,6 +74,7 @@ class DataEvidence:
     listing: Mapping[str, str] = field(default_factory=dict)
     personal: tuple[str, ...] = ()
     reference: Reference | None = None
+    window_days: int = WINDOW_DAYS
 
     @cached_property
     def reading(self) -> Reading:
@@ -92,3 +97,26 @@ class DataEvidence:
         table, name = self.reading.table, self.days.column
         those = table.filter(table[name].date().isin(list(days)))
         return those.group_by(name).aggregate(lines=those.count())
+
+    @cached_property
+    def profile(self) -> Profile:
+        """What the data are like."""
+        table, days = self.reading.table, self.window_days
+        return profile_of(table, self.columns, self.personal, self.expected, days)
+
+
+def check(gates: Iterable[Any], columns: Mapping[str, str]) -> None:
+    """Refuses settings that ask about columns which are not declared, before any gate is asked.
+
+    Args:
+        gates: configured ones; settings that name columns have a `check(columns)` of their own.
+
+    Raises:
+        ConfigError: a gate's settings do not fit the columns.
+    """
+    for gate in gates:
+        try:
+            if hasattr(gate.settings, "check"):
+                gate.settings.check(columns)
+        except Mismatch as error:
+            raise ConfigError(str(error), "delivery.toml", "see docs/reference/gates.md") from error

@@ -30,7 +30,9 @@ class Settings:
     first_day: str = ""  # the day that history begins with, as 2000-11-01; empty: any
     max_missing_days: int = 0  # ceiling: days without a line between the first one and the last
     keeps_history: bool = True  # no day that the champion's data had may be lost, the oldest either
-    min_month_ratio: float = 0.65  # floor: a month's lines over those that its weekdays usually have
+    min_month_ratio: float = (
+        0.65  # floor: a month's lines over those that its weekdays usually have
+    )
     max_month_ratio: float = 1.45  # ceiling of the same
     max_day_deviation: float = 5.0  # robust standard deviations; a day beyond them warns
     max_nulls: dict[str, float] = field(default_factory=dict)  # column → ceiling: share; others: 0
@@ -47,12 +49,9 @@ class Settings:
         _limits.refuse_no_share(GATE, max_more_nulls=self.max_more_nulls)
         numbers = {k: v for k, v in vars(self).items() if type(v) in (int, float)}
         _limits.refuse_negative(GATE, **numbers)
-        for low, high in (("min_rows_per_month", "max_rows_per_month"),) + (
-            ("min_rows_per_day", "max_rows_per_day"),
-            ("min_month_ratio", "max_month_ratio"),
-        ):
-            limits = (getattr(self, low), getattr(self, high))
-            _limits.refuse_odd_range(f"{GATE}.{low}, {high}", limits)
+        for of in ("rows_per_month", "rows_per_day", "month_ratio"):
+            limits = (getattr(self, f"min_{of}"), getattr(self, f"max_{of}"))
+            _limits.refuse_odd_range(f"{GATE}.min_{of}", limits)
 
     def check(self, columns: Mapping[str, str]) -> None:
         """Refuses columns that are not declared."""
@@ -80,9 +79,7 @@ def judge(evidence: DataEvidence, settings: Settings) -> Iterable[Finding | Offe
                 yield _month_of(file.name, file.first, file.last)
 
 
-def _nulls(
-    evidence: DataEvidence, settings: Settings, name: str
-) -> Iterator[Finding | Offending]:
+def _nulls(evidence: DataEvidence, settings: Settings, name: str) -> Iterator[Finding | Offending]:
     ceiling = settings.max_nulls.get(name, 0.0)
     limits = _empty.Limits(
         whole=ceiling,

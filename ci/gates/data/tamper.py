@@ -14,7 +14,7 @@ class Settings:
     """Nothing to set: bytes are the same or they are not."""
 
 
-def judge(evidence: DataEvidence, settings: Settings) -> Iterable[Finding]:
+def judge(evidence: DataEvidence, _: Settings) -> Iterable[Finding]:
     """One finding on the version as a whole, one a file where its listing is known."""
     same = evidence.found == evidence.expected
     yield Finding(

@@ -9,11 +9,12 @@ from typing import Any
 
 from ...config import Project
 from ...errors import ConfigError, ToolError
-from ...gates import suites
-from ...gates.data import DataEvidence, RawFile, Reading
+from ...gates import asked, suites
+from ...gates.data import DataEvidence, RawFile, Reading, check
 from ...gates.data.expectations import SUITE
 from ...records import Dataset, digest_file, read_if_there
 from ...tools import dvc, folders, frames, tables
+from .. import profiled
 from . import Subject
 
 SUITES = Path("ml/expectations")
@@ -26,6 +27,7 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
     """
     data = project.config.data
     _declared(data.columns)
+    check(asked("data", project.config.gates), data.columns)
     expected = dvc.pointer(project.root / data.pointer)
     folder = args.data or project.root / data.path
     hashes = _hashes(folder)
@@ -38,6 +40,8 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
         suite=suite_of(project, SUITE),
         listing=_listing(project, expected),
         personal=data.personal,
+        reference=profiled.standing(project),
+        window_days=data.window_days,
     )
     shown = args.data.as_posix() if args.data else data.path
     return Subject(
@@ -48,6 +52,7 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
         files={
             **{f"{shown}/{name}": digest_file(folder / name) for name in hashes},
             **suite_files(project, [SUITE]),
+            **profiled.files(project),
         },
         on=dataset_record(project, args),
     )
