@@ -95,7 +95,8 @@ def read(table: Any, columns: Mapping[str, str]) -> Days:
         lost = {column: row["rows"] for column in columns if column not in there}
         found[row["day"]] = Day(row["rows"], {**counts, **lost})
     undated = found.pop(None, Day(0, dict.fromkeys(columns, 0)))
-    return Days(name, {day: found[day] for day in sorted(found)}, undated)
+    dated = {day: found[day] for day in sorted(filter(None, found))}
+    return Days(name, dated, undated)
 
 
 def runs(days: Iterable[date]) -> str:

@@ -119,8 +119,7 @@ def _days(days: Days, settings: Settings) -> Iterator[Finding]:
     if settings.first_day:
         good = str(min(rows)) == settings.first_day
         message = f"the first line is of {min(rows)}"
-        outcome = "pass" if good else "block"
-        expected = settings.first_day
+        expected, outcome = settings.first_day, _passes(good)
         yield Finding(GATE, outcome, str(min(rows)), expected, message, "first day", days.column)
 
 
@@ -171,6 +170,10 @@ def _month_of(name: str, first: str, last: str) -> Finding:
         f"{name} holds lines of {month} only" if good else f"{name} holds lines of other months",
         f"months in {name}",
     )
+
+
+def _passes(good: object) -> Outcome:
+    return "pass" if good else "block"
 
 
 def _within(where: str, value: int, limits: tuple[int, int | None], what: str) -> Finding:

@@ -30,7 +30,7 @@ def judge(evidence: DataEvidence, _: Settings) -> Iterable[Finding]:
         yield Finding(GATE, "skip", None, "a listing", message, "listing")
         return
     found = {file.name: file.md5 for file in evidence.reading.files}
-    for name in sorted(found | evidence.listing):
+    for name in sorted({*found, *evidence.listing}):
         yield _file(name, found.get(name), evidence.listing.get(name))
 
 
