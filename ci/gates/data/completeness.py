@@ -13,7 +13,7 @@ from ...records import Finding, Outcome
 from .. import columns as filled
 from ..offending import Offending
 from . import DataEvidence, _empty, _limits, _volume
-from ._days import Days, missing, runs
+from ._days import MOST_DAYS, Days, holes, runs, said
 
 GATE = "completeness"
 
@@ -66,10 +66,10 @@ def judge(evidence: DataEvidence, settings: Settings) -> Iterable[Finding | Offe
     yield from filled.judge(GATE, filled.filled(table), tuple(evidence.columns))
     for name in evidence.columns:
         yield from _nulls(evidence, settings, name)
-    if not days.found:
-        said = "there is no day with a line" if days.column else "no date column is declared"
-        yield Finding(GATE, "block", 0, "at least 1", said, "days", days.column)
-    else:
+    message = days.problem or f"{len(days.found):,} days have lines"
+    limits = (1, MOST_DAYS)
+    yield _limits.within(GATE, "days", len(days.found), limits, message, column=days.column)
+    if not days.problem:
         yield from _months(evidence, settings)
         yield from _days(days, settings)
         yield from _history(evidence, settings)
@@ -112,10 +112,11 @@ def _days(days: Days, settings: Settings) -> Iterator[Finding]:
     limits = (settings.min_rows_per_day, settings.max_rows_per_day)
     yield _within("emptiest day", rows[least], limits, f"lines on {least}, the emptiest day")
     yield _within("fullest day", rows[most], limits, f"lines on {most}, the fullest day")
-    holes = missing(rows)
-    said = f"days without a line from {min(rows)} to {max(rows)}"
-    said += f": {runs(holes)}" if holes else ""
-    yield _within("missing days", len(holes), (0, settings.max_missing_days), said)
+    spans = holes(rows)
+    missing = sum((last - first).days + 1 for first, last in spans)
+    message = f"days without a line from {min(rows)} to {max(rows)}"
+    message += f": {said(spans)}" if spans else ""
+    yield _within("missing days", missing, (0, settings.max_missing_days), message)
     if settings.first_day:
         good = str(min(rows)) == settings.first_day
         message = f"the first line is of {min(rows)}"

@@ -85,6 +85,8 @@ def _unknown(evidence: DataEvidence, name: str, more: float, ceiling: float) -> 
     where = f"unknown {name}"
     if absent := [column for column in (day, name) if column not in table.columns]:
         return _limits.absent(GATE, where, absent)
+    if evidence.days.problem:
+        return Finding(GATE, "block", None, "two months", evidence.days.problem, where, name)
     months = evidence.days.months
     if len(months) < 2:
         message = "there is no other month that could know its ids"
