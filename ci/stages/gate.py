@@ -6,12 +6,14 @@ import importlib
 import json
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ..config import Project
 from ..errors import SlipwayError
-from ..gates import Gate, asked, judge, settings_digest
+from ..gates import Gate, asked, judge, settings_digest, worst
 from ..gates.reference import Profile
+from ..gates.suites import accepted
 from ..records import (
     Deployment,
     Verdict,
@@ -69,6 +71,7 @@ def run(project: Project, args: argparse.Namespace) -> Done:
     if args.out:
         _write_bare(project, args.out, verdict, _profile(project, subject, verdict))
     else:
+        verdict = _today(verdict)
         verdict = record(project, subject, replace(verdict, seconds=time.monotonic() - started))
         if profile := _profile(project, subject, verdict):
             profiled.record(project, subject.of, profile)
@@ -76,6 +79,14 @@ def run(project: Project, args: argparse.Namespace) -> Done:
     if beside and verdict.outcome == "block":
         _take_back(project, verdict)
     return Done(verdict.outcome, verdict.of, 3 if verdict.outcome == "block" else 0)
+
+
+def _today(verdict: Verdict) -> Verdict:
+    """The verdict as it stands today: acceptances end, and DVC's repeatable one can't know when."""
+    findings = accepted.on_the_day(verdict.findings, datetime.now(UTC).date())
+    if findings == verdict.findings:
+        return verdict
+    return replace(verdict, findings=findings, outcome=worst(findings))
 
 
 def _take_back(project: Project, verdict: Verdict) -> None:

@@ -11,7 +11,6 @@ from ...config import Project
 from ...errors import ConfigError, ToolError
 from ...gates import asked, suites
 from ...gates.data import DataEvidence, RawFile, Reading, check
-from ...gates.data.expectations import SUITE
 from ...records import Dataset, digest_file, read_if_there
 from ...tools import dvc, folders, frames, tables
 from .. import profiled
@@ -37,7 +36,7 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
         found=found,
         expected=expected.md5,
         columns=data.columns,
-        suite=suite_of(project, SUITE),
+        suite=suite_of(project, suites.RAW),
         listing=_listing(project, expected),
         personal=data.personal,
         reference=profiled.standing(project),
@@ -51,7 +50,7 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
         evidence=evidence,
         files={
             **{f"{shown}/{name}": digest_file(folder / name) for name in hashes},
-            **suite_files(project, [SUITE]),
+            **suite_files(project, [suites.RAW]),
             **profiled.files(project),
         },
         on=dataset_record(project, args),
