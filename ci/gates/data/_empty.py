@@ -40,7 +40,7 @@ def judge(
     finding = _limits.within(gate, where, share, (None, limits.whole), message, column=name)
     there = name in table.columns
     yield Offending(finding, table.filter(is_empty(table, name))) if there else finding
-    if not limits.whole > 0 or not there or not days.found:
+    if not limits.whole > 0 or not there or days.problem:
         return
     yield _by_month(gate, evidence, name, limits.more)
     if not math.isnan(limits.day):
