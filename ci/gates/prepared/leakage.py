@@ -15,6 +15,8 @@ from ..telling import Telling, telling
 from . import PreparedEvidence
 
 GATE = "leakage"
+# columns that are made here; their names are no user's
+TIMES, SIZE, OTHER, AGREEING = "times in it", "its lines", "other day", "lines that agree"
 Answer = Finding | Offending
 
 
@@ -126,14 +128,14 @@ def _copied(learn: Any, test: Any, settings: Settings) -> tuple[Any, Any]:
     key, content = [*who, settings.date], list(settings.content)
 
     def rows(table: Any) -> Any:
-        lines = table.group_by([*key, *content]).aggregate(times=table.count())
-        size = lines.group_by(key).mutate(size=lines.count())
-        return size.filter(size["size"] >= settings.min_lines)
+        lines = table.group_by([*key, *content]).aggregate(**{TIMES: table.count()})
+        size = lines.group_by(key).mutate(**{SIZE: lines.count()})
+        return size.filter(size[SIZE] >= settings.min_lines)
 
-    ours, theirs = rows(test), rows(learn).rename(other=settings.date)
-    same = ours.join(theirs, [*who, *content, "times", "size"])
-    pairs = same.group_by([*key, "other", "size"]).aggregate(agreeing=same.count())
-    copied = pairs.filter(pairs["agreeing"] == pairs["size"]).select(key).distinct()
+    ours, theirs = rows(test), rows(learn).rename({OTHER: settings.date})
+    same = ours.join(theirs, [*who, *content, TIMES, SIZE])
+    pairs = same.group_by([*key, OTHER, SIZE]).aggregate(**{AGREEING: same.count()})
+    copied = pairs.filter(pairs[AGREEING] == pairs[SIZE]).select(key).distinct()
     return copied, ours.select(key).distinct()
 
 
