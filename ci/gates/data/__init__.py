@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from ..suites import Suite
+from ..suites import Custom, Suite
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class DataEvidence:
         columns: the declared header, in order, and what each column holds.
         suite: the expectations of the raw table, or None where the file is missing.
         listing: file → md5 of the version that `data.dvc` names, where it is known.
+        custom: the project's own kinds of expectations.
     """
 
     read: Callable[[], Reading]
@@ -66,6 +67,7 @@ class DataEvidence:
     listing: Mapping[str, str] = field(default_factory=dict)
     personal: tuple[str, ...] = ()
     reference: Any = None
+    custom: Custom = field(default_factory=Custom)
 
     @cached_property
     def reading(self) -> Reading:

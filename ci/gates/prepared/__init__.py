@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from ..suites import Suite
+from ..suites import Custom, Suite
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class PreparedEvidence:
         read: reads the folder; called once, and not at all where no gate has to judge again.
         dataset: the data version that `data.dvc` names.
         suites: table → its expectations, where they are there.
+        custom: the project's own kinds of expectations.
     """
 
     read: Callable[[], Reading]
@@ -46,6 +47,7 @@ class PreparedEvidence:
     suites: Mapping[str, Suite] = field(default_factory=dict)
     personal: tuple[str, ...] = ()
     reference: Any = None
+    custom: Custom = field(default_factory=Custom)
 
     @cached_property
     def reading(self) -> Reading:
