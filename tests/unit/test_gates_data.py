@@ -264,7 +264,7 @@ def test_a_suite_that_cannot_be_parsed_is_a_wrong_configuration(name: str) -> No
 
 def asked(entries: Sequence[Mapping[str, Any]], table: Any, at_least: int = 1) -> list[Finding]:
     suite = suites.parse("raw", json.dumps({"expectations": entries}).encode(), "raw.json")
-    return list(suites.ask(suite, ibis.memtable(table), name="raw", at_least=at_least, personal=()))
+    return findings(suites.ask(suite, ibis.memtable(table), suites.Asked("raw", at_least)))
 
 
 def between(**kwargs: Any) -> dict[str, Any]:
@@ -309,7 +309,7 @@ def test_an_empty_table_blocks_whatever_the_suite_says() -> None:
 
 
 def test_a_missing_suite_blocks() -> None:
-    (found,) = suites.ask(None, ibis.memtable(raw_table()), name="raw", at_least=1, personal=())
+    (found,) = findings(suites.ask(None, ibis.memtable(raw_table()), suites.Asked("raw")))
     assert (found.outcome, found.where) == ("block", "raw")
 
 

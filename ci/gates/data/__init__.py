@@ -10,7 +10,7 @@ from ...errors import ConfigError
 from ...typed import Mismatch
 from ..profiles import profile_of
 from ..reference import WINDOW_DAYS, Profile, Reference
-from ..suites import Suite
+from ..suites import Custom, Suite
 from . import _days
 
 
@@ -64,6 +64,7 @@ class DataEvidence:
         listing: file → md5 of the version that `data.dvc` names, where it is known.
         reference: what production's data were like; None: nothing was released before.
         window_days: how many of the last days stand for what the data are like now.
+        custom: the project's own kinds of expectations.
     """
 
     read: Callable[[], Reading]
@@ -75,6 +76,7 @@ class DataEvidence:
     personal: tuple[str, ...] = ()
     reference: Reference | None = None
     window_days: int = WINDOW_DAYS
+    custom: Custom = field(default_factory=Custom)
 
     @cached_property
     def reading(self) -> Reading:
