@@ -60,8 +60,8 @@ def push(cache: Folder, remote: Place, task: Task, *, must: bool) -> None:
         objects = set((files or {}).values())
         if files is None or cache.has({md5, *objects}) != {md5, *objects}:
             continue  # an earlier version's, not whole here
-        _send(cache, remote, objects)
-        _send(cache, remote, {md5})
+        send(cache, remote, objects)
+        send(cache, remote, {md5})
     if silent := getattr(remote, "silent", ""):
         if must:
             raise ToolError(f"cannot push: {silent}", task.root, "check the DVC remote")
@@ -72,7 +72,13 @@ def push(cache: Folder, remote: Place, task: Task, *, must: bool) -> None:
             _sent(remote, cache.path / path, path)
 
 
-def _send(cache: Folder, remote: Place, objects: set[str]) -> None:
+def send(cache: Folder, remote: Place, objects: set[str]) -> None:
+    """Sends those of some objects that the remote lacks; a remote that is silent gets none.
+
+    Raises:
+        ToolError: the remote does not take one.
+        EvidenceError: the cache holds other bytes under an object's name.
+    """
     missing = objects - remote.has(objects)
     if getattr(remote, "silent", ""):
         return
