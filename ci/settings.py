@@ -171,6 +171,7 @@ class Retention:
 
     releases: int = 5  # of each environment: the live one and those before it
     hours: float = 24.0  # what is younger stays: a delivery may be on its way with it
+    quarantine_days: float = 30.0  # rows that a verdict set apart, which may be personal
     cache_days: float = 30.0  # in a shared DVC cache: what no commit names and nobody used so long
 
 
@@ -272,7 +273,7 @@ def _refuse_odd(config: Config) -> None:
         raise Mismatch("data.window_days", "not at least 1")
     if config.retention.releases < 1:
         raise Mismatch("retention.releases", "not at least 1: the live one is among them")
-    for key in ("hours", "cache_days"):
+    for key in ("hours", "cache_days", "quarantine_days"):
         if not getattr(config.retention, key) >= 0:
             raise Mismatch(f"retention.{key}", "below 0")
     if not config.drill.max_s > 0:

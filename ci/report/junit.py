@@ -65,7 +65,9 @@ def _rows(finding: Finding, verdict: Verdict) -> str:
         shown = rows.table(finding, ROWS, COLUMNS)
         parts += [f"rows: {shown.said}", terminal.table(shown.cells, shown.header, width=WIDTH)]
     if finding.file and verdict.quarantine:
-        parts.append(f"the rows as they are, for who may see them: {rows.how_to_get(verdict)}")
+        parts.append(
+            f"the rows as they are, for those who may see them: {rows.how_to_get(verdict)}"
+        )
     if finding.traceback:
         parts += ["raised in:", *rows.called(finding.traceback, CALLS)]
     return "\n".join(parts)

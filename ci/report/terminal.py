@@ -35,7 +35,7 @@ def show(verdict: Verdict, *, color: bool) -> None:
     if len(loud) > MOST:
         print(f"  … and {words.count(len(loud) - MOST)} more, in the verdict's record")
     if verdict.quarantine:
-        print(f"  the rows as they are, for who may see them: {rows.how_to_get(verdict)}")
+        print(f"  the rows as they are, for those who may see them: {rows.how_to_get(verdict)}")
     passed = sum(f.outcome == "pass" for f in verdict.findings)
     print(
         f"{verdict.subject_kind}: {paint(verdict.outcome, color)} "

@@ -69,7 +69,7 @@ def push(cache: Folder, remote: Place, task: Task, *, must: bool) -> None:
         return
     for path in locked.records(root, task.stages):
         if cache.read(path) and not remote.records(path.rpartition("/")[0].rpartition("/")[2]):
-            _sent(remote, cache.path / path, path)
+            sent(remote, cache.path / path, path)
 
 
 def send(cache: Folder, remote: Place, objects: set[str]) -> None:
@@ -92,13 +92,18 @@ def send(cache: Folder, remote: Place, objects: set[str]) -> None:
             )
 
     def put(md5: str) -> None:
-        _sent(remote, cache.path / path_of(md5), path_of(md5))
+        sent(remote, cache.path / path_of(md5), path_of(md5))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(put, missing))
 
 
-def _sent(remote: Place, source: Path, path: str) -> None:
+def sent(remote: Place, source: Path, path: str) -> None:
+    """Puts a file into a remote.
+
+    Raises:
+        ToolError: it does not take it.
+    """
     try:
         remote.put(source, path)
     except Exception as error:  # each file system raises its own

@@ -2,22 +2,22 @@
 
 import contextlib
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from ...config import Project
 from ...errors import ConfigError, EvidenceError, ToolError
-from ...records import write_atomically
+from ...records import canonical, write_atomically
 from ...typed import build
 from .. import folders
 from ..dvc import access, setup, usage
 from ..dvc.places import OBJECT, Folder, Place, entries, path_of, remote_at
 from ..dvc.setup import cache_of
-from ..dvc.transfer import send
+from ..dvc.transfer import send, sent
 from . import INDEX, Entry, explained, swap
 
+NOTES = "slipway/quarantine"  # what is there of quarantines, for pruning: a file names its objects
 PATIENCE_S = 60.0  # with a remote's answers
 
 
@@ -29,28 +29,36 @@ def keep(project: Project, folder: Path) -> str:
     if not (project.root / ".dvc").is_dir():
         return "DVC does not know this project"
     access.ensure(project)
-    files = folders.hash_files(folder)
     cache = Folder("the cache", cache_of(project.root))
-    listing = folder.parent / f".{folder.name}.{os.getpid()}.dir"
-    digest = folders.digest(files).removeprefix("md5:")
-    objects = {md5: folder / name for name, md5 in files.items()}
-    try:
-        write_atomically(listing, folders.listing(files))
-        with _used(project, cache, {*objects, digest}), explained(cache.path):
-            for md5, path in {**objects, digest: listing}.items():  # the listing last: it names all
-                if not cache.has([md5]):
-                    cache.put(path, path_of(md5))
-    finally:
-        listing.unlink(missing_ok=True)
+    md5, objects = _into(project, cache, folder)
     if project.passing:
         return "this build leaves nothing in the DVC remote"
     remote = remote_at(project.root, setup.read(project.root), PATIENCE_S)
     try:
-        send(cache, remote, set(objects))
-        send(cache, remote, {digest})
+        send(cache, remote, objects)
+        send(cache, remote, {md5})  # the listing last, since it names all others
+        if not getattr(remote, "silent", ""):
+            sent(remote, cache.path / _note(md5), _note(md5))
     except ToolError as error:  # the verdict is the answer, and it stands
         return error.what
-    return getattr(remote, "silent", "")
+    return str(getattr(remote, "silent", ""))
+
+
+def _into(project: Project, cache: Folder, folder: Path) -> tuple[str, set[str]]:
+    """Puts all objects of a quarantine into the cache: its own md5, and those of its files."""
+    files = folders.hash_files(folder)
+    md5, objects = folders.digest(files).removeprefix("md5:"), set(files.values())
+    with _used(project, cache, {*objects, md5}), explained(cache.path):
+        for name, own in files.items():
+            if not cache.has([own]):
+                cache.put(folder / name, path_of(own))
+        write_atomically(cache.path / path_of(md5), folders.listing(files))
+        write_atomically(cache.path / _note(md5), canonical(sorted({*objects, md5})))
+    return md5, objects
+
+
+def _note(md5: str) -> str:
+    return f"{NOTES}/{md5.removesuffix('.dir')}.json"
 
 
 @contextlib.contextmanager
