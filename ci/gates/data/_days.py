@@ -118,3 +118,4 @@ def missing(days: Iterable[date]) -> list[date]:
     span = (max(there) - min(there)).days
     every = (min(there) + timedelta(days=n) for n in range(span))
     return [day for day in every if day not in there]
+

@@ -80,7 +80,9 @@ def _dependency(table: Any, asked: Dependency) -> Finding | Offending:
     return Offending(finding, pairs.semi_join(several, asked.key))
 
 
-def _unknown(evidence: DataEvidence, name: str, more: float, ceiling: float) -> Finding | Offending:
+def _unknown(
+    evidence: DataEvidence, name: str, more: float, ceiling: float
+) -> Finding | Offending:
     table, day = evidence.reading.table, evidence.days.column
     where = f"unknown {name}"
     if absent := [column for column in (day, name) if column not in table.columns]:
