@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from ..suites import Suite
+from ..reference import Reference
+from ..suites import Custom, Suite
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,16 @@ class PreparedEvidence:
         read: reads the folder; called once, and not at all where no gate has to judge again.
         dataset: the data version that `data.dvc` names.
         suites: table → its expectations, where they are there.
+        reference: what production's data were like; None: nothing was released before.
+        custom: the project's own kinds of expectations.
     """
 
     read: Callable[[], Reading]
     dataset: str
     suites: Mapping[str, Suite] = field(default_factory=dict)
     personal: tuple[str, ...] = ()
+    reference: Reference | None = None
+    custom: Custom = field(default_factory=Custom)
 
     @cached_property
     def reading(self) -> Reading:
