@@ -97,7 +97,7 @@ def _plain(value: Any, longest: int, depth: int = 0) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return value if abs(value) < 10**18 else _text(str(value), longest)
+        return value if abs(value) < 10**18 else f"a number of {value.bit_length()} bits"
     if isinstance(value, float):
         return value
     if isinstance(value, bytes | bytearray | memoryview):

@@ -99,7 +99,7 @@ def _judged(
         return asked()
     folder = (project.root if args.out else project.scratch) / access.QUARANTINE / subject.kind
     try:
-        with writing.writing(project, folder) as writer:
+        with writing.opened(project, folder) as writer:
             verdict = writer.close(asked(keep=writer.take))
             if verdict.quarantine and (why := keeping.keep(project, folder)):
                 warn(f"slipway: quarantined rows are in this checkout's cache alone: {why}")
