@@ -4,11 +4,12 @@ A declared column holds `text`, `integer`, `number` or `date FORMAT` (as `strpti
 An empty cell is null; a value that is not of its column's kind is null too, and counted.
 """
 
+import contextlib
 import csv
 import functools
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from ..errors import ConfigError
 INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 MAX_HEADER = 65_536  # bytes
+ROWS = 65_536  # of a Parquet file at a time
+PARSED = 100_000  # texts whose values are kept, of each kind
 SAFE = re.compile(  # what may be shown of Arrow's messages: the rest quotes somebody's line
     r"(Row #\d+: )?Expected \d+ columns, got \d+|straddling object|Empty CSV file|invalid UTF8"
 )
@@ -54,22 +57,52 @@ def read_csv(path: Path) -> Any:
     Raises:
         Unreadable: it is not one.
     """
+    import pyarrow.csv as arrow_csv
+
+    with _explained("it is no table"):
+        return arrow_csv.read_csv(path, convert_options=_texts(path))
+
+
+def stream_csv(path: Path) -> Iterator[Any]:
+    """The same as record batches, one after the other: memory does not grow with the file.
+
+    Raises:
+        Unreadable: it is no table, for the same reasons and in the same words; perhaps not before
+            the last batch.
+    """
+    import pyarrow.csv as arrow_csv
+
+    with _explained("it is no table"):
+        yield from arrow_csv.open_csv(path, convert_options=_texts(path))
+
+
+def _texts(path: Path) -> Any:
+    """How every reader takes a CSV file's values: as text, or null where a cell is empty."""
     import pyarrow as pa
     import pyarrow.csv as arrow_csv
 
     names = [name.removeprefix("\ufeff") for name in header(path)]
     if len(set(names)) < len(names):
         raise Unreadable("two columns have one name")
-    options = arrow_csv.ConvertOptions(
+    return arrow_csv.ConvertOptions(
         column_types=dict.fromkeys(names, pa.dictionary(pa.int32(), pa.string())),
         strings_can_be_null=True,
         quoted_strings_can_be_null=True,
         null_values=[""],
     )
+
+
+@contextlib.contextmanager
+def _explained(otherwise: str) -> Iterator[None]:
+    """Arrow's errors as `Unreadable`, without a value of the file's."""
+    import pyarrow as pa
+
     try:
-        return arrow_csv.read_csv(path, convert_options=options)
-    except (pa.ArrowException, OSError) as error:
-        raise Unreadable(_reason(error, "it is no table")) from error
+        yield
+    except Unreadable:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise Unreadable(_reason(error, otherwise)) from error
 
 
 def _reason(error: Exception, otherwise: str) -> str:
@@ -87,17 +120,39 @@ def read_parquet(path: Path) -> Any:
     Raises:
         Unreadable: it is not one.
     """
-    import pyarrow as pa
+    with _explained("it is no Parquet file"):
+        return _parquet(path).read()
+
+
+def stream_parquet(path: Path) -> Iterator[Any]:
+    """The same as record batches, one after the other.
+
+    Raises:
+        Unreadable: it is no Parquet file; perhaps not before the last batch.
+    """
+    with _explained("it is no Parquet file"):
+        yield from _parquet(path).iter_batches(ROWS)
+
+
+def parquet_schema(path: Path) -> Any:
+    """The Arrow schema of a Parquet file.
+
+    Raises:
+        Unreadable: it has none.
+    """
+    with _explained("it is no Parquet file"):
+        return _parquet(path).schema_arrow
+
+
+def _parquet(path: Path) -> Any:
     import pyarrow.parquet as pq
 
-    try:
-        table = pq.ParquetFile(path).read()
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise Unreadable(_reason(error, "it is no Parquet file")) from error
-    names = {name.casefold() for name in table.column_names}
-    if not names or len(names) < table.num_columns:
+    file = pq.ParquetFile(path)
+    columns = file.schema_arrow.names
+    names = {name.casefold() for name in columns}
+    if not names or len(names) < len(columns):
         raise Unreadable("two columns have one name" if names else "it has no column")
-    return table
+    return file
 
 
 def nothing(columns: Mapping[str, str]) -> Any:
