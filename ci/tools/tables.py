@@ -9,7 +9,7 @@ import csv
 import functools
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 MAX_HEADER = 65_536  # bytes
 ROWS = 65_536  # of a Parquet file at a time
-PARSED = 100_000  # texts whose values are kept, of each kind
+PARSED = 100_000  # texts whose values are remembered, of each kind
 SAFE = re.compile(  # what may be shown of Arrow's messages: the rest quotes somebody's line
     r"(Row #\d+: )?Expected \d+ columns, got \d+|straddling object|Empty CSV file|invalid UTF8"
 )
@@ -38,17 +38,21 @@ def header(path: Path) -> list[str]:
     Raises:
         Unreadable: it has no such line.
     """
-    try:
-        with path.open("rb") as stream:
-            line = stream.readline(MAX_HEADER)
+    return _names(_first_line(path))
+
+
+def _first_line(path: Path) -> str:
+    with _explained("the first line names no columns"), path.open("rb") as stream:
+        line = stream.readline(MAX_HEADER)
         if not line.endswith(b"\n"):
             raise Unreadable("the first line has no end")
-        (names,) = csv.reader([line.decode().rstrip("\r\n")], strict=True)
-    except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
-        if isinstance(error, Unreadable):
-            raise
-        raise Unreadable(_reason(error, "the first line names no columns")) from error
-    return names
+        return line.decode().rstrip("\r\n")
+
+
+def _names(line: str) -> list[str]:
+    with _explained("the first line names no columns"):
+        (names,) = csv.reader([line], strict=True)
+        return names
 
 
 def read_csv(path: Path) -> Any:
@@ -81,7 +85,7 @@ def _texts(path: Path) -> Any:
     import pyarrow as pa
     import pyarrow.csv as arrow_csv
 
-    names = [name.removeprefix("\ufeff") for name in header(path)]
+    names = _names(_first_line(path).removeprefix("\ufeff"))
     if len(set(names)) < len(names):
         raise Unreadable("two columns have one name")
     return arrow_csv.ConvertOptions(
@@ -101,7 +105,7 @@ def _explained(otherwise: str) -> Iterator[None]:
         yield
     except Unreadable:
         raise
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, ValueError, csv.Error) as error:
         raise Unreadable(_reason(error, otherwise)) from error
 
 
@@ -177,13 +181,16 @@ def check_kinds(columns: Mapping[str, str]) -> None:
             _parser(kind, f"data.columns.{name}")
 
 
-def typed(table: Any, columns: Mapping[str, str]) -> tuple[Any, dict[str, int]]:
+def typed(
+    table: Any, columns: Mapping[str, str], *, keep: Collection[str] = ()
+) -> tuple[Any, dict[str, int]]:
     """An Arrow table of the declared columns, typed, and how many values were not of their kind.
 
     Where there are such values, a column more holds the text: `<name> (text)`.
 
     Args:
         table: text columns, as `read_csv` gives them; one that is missing stays so.
+        keep: columns whose text is kept in any case.
     """
     import pyarrow as pa
 
@@ -195,7 +202,7 @@ def typed(table: Any, columns: Mapping[str, str]) -> tuple[Any, dict[str, int]]:
         if kind != "text":
             found[name] = _typed(table[name], kind)
             malformed[name] = found[name].null_count - table[name].null_count
-            if malformed[name]:
+            if malformed[name] or name in keep:
                 found[f"{name}{TEXT}"] = table[name]
     return pa.table(found), malformed
 
@@ -204,16 +211,28 @@ def _typed(column: Any, kind: str) -> Any:
     """Each distinct value is parsed once: dates and prices repeat."""
     import pyarrow as pa
 
-    parse = functools.cache(_parser(kind, kind))
-    kinds = {"integer": pa.int64(), "number": pa.float64()}
+    parse, type_ = _remembering(kind), arrow_type(kind)
     chunks = [
         pa.array(
-            [None if text is None else parse(text) for text in chunk.dictionary.to_pylist()],
-            kinds.get(kind, pa.timestamp("us")),
+            [None if text is None else parse(text) for text in chunk.dictionary.to_pylist()], type_
         ).take(chunk.indices)
         for chunk in column.chunks
     ]
-    return pa.chunked_array(chunks, kinds.get(kind, pa.timestamp("us")))
+    return pa.chunked_array(chunks, type_)
+
+
+def arrow_type(kind: str) -> Any:
+    """The Arrow type of a column of a kind."""
+    import pyarrow as pa
+
+    types = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64()}
+    return types.get(kind, pa.timestamp("us"))
+
+
+@functools.cache
+def _remembering(kind: str) -> Parser:
+    """The parser of a kind; it does not parse again what it has just parsed."""
+    return functools.lru_cache(PARSED)(_parser(kind, kind))
 
 
 def _parser(kind: str, key: str) -> Parser:
