@@ -8,7 +8,7 @@ import shutil
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -54,11 +54,6 @@ def session(project: Project) -> Any:
 def folder() -> Path:
     """A folder of this session alone, which its executors read too; it goes with the session."""
     return _live[0].folder
-
-
-def alive() -> bool:
-    """Whether the session that was started still answers."""
-    return bool(_live) and _live[0].gateway.proc.poll() is None
 
 
 def end() -> None:
@@ -156,16 +151,26 @@ def _sweep(left: Path) -> None:
 
 def _session(data: Data, own: Path, gateways: list[Any]) -> Any:
     """A session that has answered once; its Java is put into `gateways` as soon as it runs."""
-    from pyspark import SparkConf, SparkContext
-    from pyspark.java_gateway import launch_gateway
+    from pyspark import SparkConf, SparkContext, java_gateway
     from pyspark.sql import SparkSession
 
     conf = SparkConf(loadDefaults=False).setAll(list(_properties(data, own).items()))
     with (own / "log").open("wb") as log:
-        gateways.append(launch_gateway(conf, {"stdout": log, "stderr": log}))
+        launch: Any = java_gateway.launch_gateway
+        gateways.append(launch(conf, {"stdout": log, "stderr": log}))
     made = SparkSession(SparkContext(conf=conf, gateway=gateways[0]))
-    made.range(1).count()  # a master without workers takes the application, and no work
+    _ask(made, own)
     return made
+
+
+def _ask(made: Any, own: Path) -> None:
+    """A first answer: a master without workers gives none, nor workers without this folder."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"one": [1]}), own / "first.parquet")
+    if made.read.parquet(str(own / "first.parquet")).where("one = 1").count() != 1:
+        raise ValueError("the executors do not read what is written here")
 
 
 def _properties(data: Data, own: Path) -> dict[str, str]:
@@ -178,12 +183,12 @@ def _properties(data: Data, own: Path) -> dict[str, str]:
         "spark.driver.memory": data.spark_memory,
         "spark.driver.extraJavaOptions": "-Duser.timezone=UTC",
         "spark.executor.extraJavaOptions": "-Duser.timezone=UTC",
-        "spark.local.dir": str(own),
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.warehouse.dir": str(own / "warehouse"),
     }
     if data.spark_master.startswith("local"):
         quiet["spark.driver.host"] = quiet["spark.driver.bindAddress"] = "127.0.0.1"
+        quiet["spark.local.dir"] = str(own)
         quiet["spark.sql.shuffle.partitions"] = "8"  # 200 is for clusters
     return {**quiet, **data.spark}
 
@@ -207,11 +212,6 @@ def _reason(own: Path, error: Exception) -> str:
     """Why there is no session, in one line: what Java wrote, else what Python says."""
     with contextlib.suppress(OSError):
         text = (own / "log").read_text(encoding="utf-8", errors="replace")
-        if found := [next(filter(None, groups)) for groups in SAID.findall(text)]:
-            return found[-1].strip()[:200]
+        if found := [word for groups in SAID.findall(text) for word in groups if word]:
+            return str(found[-1]).strip()[:200]
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-
-
-def lines() -> Iterator[str]:
-    """What Java has written so far."""
-    yield from (_live[0].folder / "log").read_text(errors="replace").splitlines()

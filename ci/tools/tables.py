@@ -41,6 +41,18 @@ def header(path: Path) -> list[str]:
     return _names(_first_line(path))
 
 
+def columns_of(path: Path) -> list[str]:
+    """The names of a CSV file's columns: its header without a byte order mark.
+
+    Raises:
+        Unreadable: it has none, or one twice.
+    """
+    names = _names(_first_line(path).removeprefix("\ufeff"))
+    if len(set(names)) < len(names):
+        raise Unreadable("two columns have one name")
+    return names
+
+
 def _first_line(path: Path) -> str:
     with _explained("the first line names no columns"), path.open("rb") as stream:
         line = stream.readline(MAX_HEADER)
@@ -82,14 +94,10 @@ def stream_csv(path: Path) -> Iterator[Any]:
 
 def _texts(path: Path) -> Any:
     """How every reader takes a CSV file's values: as text, or null where a cell is empty."""
-    import pyarrow as pa
     import pyarrow.csv as arrow_csv
 
-    names = _names(_first_line(path).removeprefix("\ufeff"))
-    if len(set(names)) < len(names):
-        raise Unreadable("two columns have one name")
     return arrow_csv.ConvertOptions(
-        column_types=dict.fromkeys(names, pa.dictionary(pa.int32(), pa.string())),
+        column_types=dict.fromkeys(columns_of(path), _texts_once()),
         strings_can_be_null=True,
         quoted_strings_can_be_null=True,
         null_values=[""],
@@ -161,10 +169,7 @@ def _parquet(path: Path) -> Any:
 
 def nothing(columns: Mapping[str, str]) -> Any:
     """The Arrow table of the declared columns without a row."""
-    import pyarrow as pa
-
-    none = pa.array([], pa.dictionary(pa.int32(), pa.string()))
-    return typed(pa.table(dict.fromkeys(columns, none)), columns)[0]
+    return typed_schema(columns).empty_table()
 
 
 def check_kinds(columns: Mapping[str, str]) -> None:
@@ -221,12 +226,32 @@ def _typed(column: Any, kind: str) -> Any:
     return pa.chunked_array(chunks, type_)
 
 
+def typed_schema(columns: Mapping[str, str], keep: Collection[str] = ()) -> Any:
+    """The Arrow schema of what `typed` gives."""
+    import pyarrow as pa
+
+    fields = {}
+    for name, kind in columns.items():
+        fields[name] = arrow_type(kind)
+        if name in keep:
+            fields[f"{name}{TEXT}"] = arrow_type("text")
+    return pa.schema(list(fields.items()))
+
+
 def arrow_type(kind: str) -> Any:
     """The Arrow type of a column of a kind."""
     import pyarrow as pa
 
-    types = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64()}
-    return types.get(kind, pa.timestamp("us"))
+    if kind == "text":
+        return _texts_once()
+    return {"integer": pa.int64(), "number": pa.float64()}.get(kind, pa.timestamp("us"))
+
+
+def _texts_once() -> Any:
+    """Texts of which each value is kept once."""
+    import pyarrow as pa
+
+    return pa.dictionary(pa.int32(), pa.string())
 
 
 @functools.cache
