@@ -90,6 +90,17 @@ class Verdict(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DataProfile(Record):
+    """What the data of a delivery are like: the next one is compared with it."""
+
+    schema: str = "data-profile/1"
+    question: str  # digest of what decides the data gates' answers but for the reference
+    profile: dict[str, Any]  # numbers about its rows and columns, as in `models/reference.json`
+    suites: dict[str, tuple[dict[str, Any], ...]]  # name → what was expected
+    reference: dict[str, Any] | None  # what it was compared with; null: nothing was released
+
+
+@dataclass(frozen=True, kw_only=True)
 class Candidate(Record):
     """A trained model; its subject is the model digest."""
 

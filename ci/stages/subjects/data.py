@@ -14,6 +14,7 @@ from ...gates.data import DataEvidence, RawFile, Reading
 from ...gates.data.expectations import SUITE
 from ...records import Dataset, digest_file, read_if_there
 from ...tools import dvc, folders, frames, tables
+from .. import profiled
 from . import Subject
 
 SUITES = Path("ml/expectations")
@@ -38,6 +39,8 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
         suite=suite_of(project, SUITE),
         listing=_listing(project, expected),
         personal=data.personal,
+        reference=profiled.standing(project),
+        window_days=data.window_days,
     )
     shown = args.data.as_posix() if args.data else data.path
     return Subject(
@@ -48,6 +51,7 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
         files={
             **{f"{shown}/{name}": digest_file(folder / name) for name in hashes},
             **suite_files(project, [SUITE]),
+            **profiled.files(project),
         },
         on=dataset_record(project, args),
     )
