@@ -35,6 +35,8 @@ class Spark:
 
         self._session = spark.session(project)
         self._engine = ibis.pyspark.connect(self._session)
+        for asking in ("execute", "to_pyarrow", "to_pyarrow_batches"):
+            setattr(self._engine, asking, spark.explained(getattr(self._engine, asking)))
 
     def csv(self, path: Path, columns: Mapping[str, str]) -> Part:
         """As `Engine.csv`; a file with malformed values is read twice, to keep their texts."""

@@ -3,6 +3,8 @@
 import atexit
 import contextlib
 import fcntl
+import functools
+import logging
 import re
 import shutil
 import socket
@@ -65,6 +67,29 @@ def end() -> None:
         _kill(live.gateway)
         live.lease.close()
         shutil.rmtree(live.folder, ignore_errors=True)
+
+
+def explained(ask: Callable[..., T]) -> Callable[..., T]:
+    """A way to ask Spark whose failures are those of a tool, and no gate's answer."""
+
+    @functools.wraps(ask)
+    def asking(*words: Any, **options: Any) -> T:
+        from py4j.protocol import Py4JError
+
+        try:
+            return ask(*words, **options)
+        except (Py4JError, OSError) as error:  # what Spark refuses to compute comes as another kind
+            todo = f"give it more memory ([data] spark_memory), look at the cluster, {ELSE}"
+            raise ToolError(f"Spark failed: {_said(error)}", FILE, todo) from error
+
+    return asking
+
+
+def _said(error: BaseException) -> str:
+    """An error in one line: of a Java exception's many its own message."""
+    lines = str(error).splitlines() or [type(error).__name__]
+    own = [line.removeprefix(": ") for line in lines if line.startswith(": ")]
+    return (own or lines)[0][:200]
 
 
 def bounded(work: Callable[[], T], limit_s: float, name: str) -> T:
@@ -152,12 +177,15 @@ def _sweep(left: Path) -> None:
 def _session(data: Data, own: Path, gateways: list[Any]) -> Any:
     """A session that has answered once; its Java is put into `gateways` as soon as it runs."""
     from pyspark import SparkConf, SparkContext, java_gateway
+    from pyspark.logger import PySparkLogger
     from pyspark.sql import SparkSession
 
     conf = SparkConf(loadDefaults=False).setAll(list(_properties(data, own).items()))
     with (own / "log").open("wb") as log:
         launch: Any = java_gateway.launch_gateway
         gateways.append(launch(conf, {"stdout": log, "stderr": log}))
+    # it prints what Spark refuses to compute, with the values at hand
+    PySparkLogger.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
     made = SparkSession(SparkContext(conf=conf, gateway=gateways[0]))
     _ask(made, own)
     return made
@@ -214,4 +242,4 @@ def _reason(own: Path, error: Exception) -> str:
         text = (own / "log").read_text(encoding="utf-8", errors="replace")
         if found := [word for groups in SAID.findall(text) for word in groups if word]:
             return str(found[-1]).strip()[:200]
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    return _said(error)
