@@ -8,13 +8,12 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 
-from ...records import Finding
+from ...records import Finding, Outcome
 from .. import columns as filled
 from ..offending import Offending
 from . import DataEvidence, _empty, _limits, _volume
-from ._days import Days, missing, runs
+from ._days import MOST_DAYS, Days, holes, runs, said
 
 GATE = "completeness"
 
@@ -31,9 +30,11 @@ class Settings:
     first_day: str = ""  # the day that history begins with, as 2000-11-01; empty: any
     max_missing_days: int = 0  # ceiling: days without a line between the first one and the last
     keeps_history: bool = True  # no day that the champion's data had may be lost, the oldest either
-    min_month_ratio: float = 0.65  # floor: a month's lines over those that its weekdays usually have
+    min_month_ratio: float = (
+        0.65  # floor: a month's lines over those that its weekdays usually have
+    )
     max_month_ratio: float = 1.45  # ceiling of the same
-    max_day_deviation: float = 3.5  # robust standard deviations; a day beyond them warns
+    max_day_deviation: float = 5.0  # robust standard deviations; a day beyond them warns
     max_nulls: dict[str, float] = field(default_factory=dict)  # column → ceiling: share; others: 0
     max_more_nulls: float = 0.01  # ceiling: a month's share above the champion's, or other months'
     max_nulls_per_day: dict[str, float] = field(default_factory=dict)  # column → ceiling: share
@@ -48,12 +49,9 @@ class Settings:
         _limits.refuse_no_share(GATE, max_more_nulls=self.max_more_nulls)
         numbers = {k: v for k, v in vars(self).items() if type(v) in (int, float)}
         _limits.refuse_negative(GATE, **numbers)
-        for low, high in (("min_rows_per_month", "max_rows_per_month"),) + (
-            ("min_rows_per_day", "max_rows_per_day"),
-            ("min_month_ratio", "max_month_ratio"),
-        ):
-            limits = (getattr(self, low), getattr(self, high))
-            _limits.refuse_odd_range(f"{GATE}.{low}, {high}", limits)
+        for of in ("rows_per_month", "rows_per_day", "month_ratio"):
+            limits = (getattr(self, f"min_{of}"), getattr(self, f"max_{of}"))
+            _limits.refuse_odd_range(f"{GATE}.min_{of}", limits)
 
     def check(self, columns: Mapping[str, str]) -> None:
         """Refuses columns that are not declared."""
@@ -68,10 +66,10 @@ def judge(evidence: DataEvidence, settings: Settings) -> Iterable[Finding | Offe
     yield from filled.judge(GATE, filled.filled(table), tuple(evidence.columns))
     for name in evidence.columns:
         yield from _nulls(evidence, settings, name)
-    if not days.found:
-        said = "there is no day with a line" if days.column else "no date column is declared"
-        yield Finding(GATE, "block", 0, "at least 1", said, "days", days.column)
-    else:
+    message = days.problem or f"{len(days.found):,} days have lines"
+    limits = (1, MOST_DAYS)
+    yield _limits.within(GATE, "days", len(days.found), limits, message, column=days.column)
+    if not days.problem:
         yield from _months(evidence, settings)
         yield from _days(days, settings)
         yield from _history(evidence, settings)
@@ -81,9 +79,7 @@ def judge(evidence: DataEvidence, settings: Settings) -> Iterable[Finding | Offe
                 yield _month_of(file.name, file.first, file.last)
 
 
-def _nulls(
-    evidence: DataEvidence, settings: Settings, name: str
-) -> Iterator[Finding | Offending]:
+def _nulls(evidence: DataEvidence, settings: Settings, name: str) -> Iterator[Finding | Offending]:
     ceiling = settings.max_nulls.get(name, 0.0)
     limits = _empty.Limits(
         whole=ceiling,
@@ -116,15 +112,15 @@ def _days(days: Days, settings: Settings) -> Iterator[Finding]:
     limits = (settings.min_rows_per_day, settings.max_rows_per_day)
     yield _within("emptiest day", rows[least], limits, f"lines on {least}, the emptiest day")
     yield _within("fullest day", rows[most], limits, f"lines on {most}, the fullest day")
-    holes = missing(rows)
-    said = f"days without a line from {min(rows)} to {max(rows)}"
-    said += f": {runs(holes)}" if holes else ""
-    yield _within("missing days", len(holes), (0, settings.max_missing_days), said)
+    spans = holes(rows)
+    missing = sum((last - first).days + 1 for first, last in spans)
+    message = f"days without a line from {min(rows)} to {max(rows)}"
+    message += f": {said(spans)}" if spans else ""
+    yield _within("missing days", missing, (0, settings.max_missing_days), message)
     if settings.first_day:
         good = str(min(rows)) == settings.first_day
         message = f"the first line is of {min(rows)}"
-        outcome = "pass" if good else "block"
-        expected = settings.first_day
+        expected, outcome = settings.first_day, _passes(good)
         yield Finding(GATE, outcome, str(min(rows)), expected, message, "first day", days.column)
 
 
@@ -137,15 +133,21 @@ def _history(evidence: DataEvidence, settings: Settings) -> Iterator[Finding | O
         message = f"fewer than {_volume.LEAST_DAYS} days say nothing about what is usual"
         yield Finding(GATE, "skip", None, expected, message, "usual days", days.column)
     else:
-        strange = [day for day, by in far.items() if not abs(by) <= settings.max_day_deviation]
+        beyond = [day for day, by in far.items() if not abs(by) <= settings.max_day_deviation]
+        known = evidence.champion_days
+        strange = [day for day in beyond if known.get(day) != days.rows[day]]
         message = f"{len(strange)} of {len(far)} days have unusually few or many lines"
         message += f": {runs(strange)}" if strange else ""
-        worst = round(max(map(abs, far.values())), 2)
-        outcome = "warn" if strange else "pass"
-        finding = Finding(GATE, outcome, worst, expected, message, "usual days", days.column)
-        yield Offending(finding, lines_per_day(evidence, strange))
+        if len(strange) < len(beyond):
+            message += f"; {len(beyond) - len(strange)} more are as the champion's data had them"
+        worst = max((abs(far[day]) for day in (strange or far.keys() - set(beyond))), default=0.0)
+        outcome: Outcome = "warn" if strange else "pass"
+        finding = Finding(
+            GATE, outcome, round(worst, 2), expected, message, "usual days", days.column
+        )
+        yield Offending(finding, evidence.lines_per_day(strange))
     if evidence.reference:
-        lost = [day for day in _reference_days(evidence) if day not in days.found]
+        lost = [day for day in evidence.champion_days if day not in days.found]
         if not settings.keeps_history:
             lost = [day for day in lost if day > min(days.found)]
         message = f"{len(lost)} days of the champion's data are lost"
@@ -153,21 +155,9 @@ def _history(evidence: DataEvidence, settings: Settings) -> Iterator[Finding | O
         yield _limits.within(GATE, "lost days", len(lost), (0, 0), message, column=days.column)
 
 
-def lines_per_day(evidence: DataEvidence, days: Iterable[date]) -> Any:
-    """An ibis table of some days, each with its number of lines."""
-    table, name = evidence.reading.table, evidence.days.column
-    those = table.filter(table[name].date().isin(list(days)))
-    return those.group_by(name).aggregate(lines=those.count())
-
-
-def _reference_days(evidence: DataEvidence) -> dict[date, int]:
-    days = evidence.reference.profile.days if evidence.reference else {}
-    return {date.fromisoformat(day): rows for day, rows in days.items()}
-
-
 def _past(evidence: DataEvidence) -> dict[date, int]:
     """Day → lines: those of the champion's data before those of the data itself."""
-    return {**evidence.days.rows, **_reference_days(evidence)}
+    return {**evidence.days.rows, **evidence.champion_days}
 
 
 def _month_of(name: str, first: str, last: str) -> Finding:
@@ -181,6 +171,10 @@ def _month_of(name: str, first: str, last: str) -> Finding:
         f"{name} holds lines of {month} only" if good else f"{name} holds lines of other months",
         f"months in {name}",
     )
+
+
+def _passes(good: object) -> Outcome:
+    return "pass" if good else "block"
 
 
 def _within(where: str, value: int, limits: tuple[int, int | None], what: str) -> Finding:

@@ -6,9 +6,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
-from ...records import Finding
+from ...records import Finding, Outcome
 from ..offending import Offending
 from . import DataEvidence, _limits
 from ._days import runs
@@ -39,7 +38,7 @@ def judge(evidence: DataEvidence, settings: Settings) -> Iterable[Finding | Offe
         yield Finding(GATE, "block", None, "a last day", message, "last day", days.column)
         return
     yield from _cut(evidence, settings)
-    champion = _champion(evidence)
+    champion = evidence.champion_days
     if not champion:
         message = "nothing was released yet: there is no data to follow"
         for where in ("newer than the champion's", "gap", "overlap"):
@@ -72,16 +71,11 @@ def _cut(evidence: DataEvidence, settings: Settings) -> Iterator[Finding | Offen
     yield Offending(finding, table.filter(table[days.column].date() > cut))
 
 
-def _champion(evidence: DataEvidence) -> dict[date, int]:
-    days = evidence.reference.profile.days if evidence.reference else {}
-    return {date.fromisoformat(day): rows for day, rows in days.items()}
-
-
 def _newer(own: Mapping[date, int], champion: Mapping[date, int], column: str) -> Finding:
     behind = (max(champion) - max(own)).days
     message = f"the last line is of {max(own)}, the champion's of {max(champion)}"
     where = "newer than the champion's"
-    outcome = "pass" if behind <= 0 else "block"
+    outcome: Outcome = "pass" if behind <= 0 else "block"
     expected = f"{max(champion)} or later"
     return Finding(GATE, outcome, str(max(own)), expected, message, where, column)
 
@@ -112,11 +106,4 @@ def _overlap(
     message += f": {runs(changed)}" if changed else ""
     limits = (0, settings.max_changed_days)
     finding = _limits.within(GATE, "overlap", len(changed), limits, message, column=days.column)
-    return Offending(finding, lines_per_day(evidence, changed))
-
-
-def lines_per_day(evidence: DataEvidence, days: Iterable[date]) -> Any:
-    """An ibis table of some days, each with its number of lines."""
-    table, name = evidence.reading.table, evidence.days.column
-    those = table.filter(table[name].date().isin(list(days)))
-    return those.group_by(name).aggregate(lines=those.count())
+    return Offending(finding, evidence.lines_per_day(changed))

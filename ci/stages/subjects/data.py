@@ -9,9 +9,8 @@ from pathlib import Path
 
 from ...config import Project
 from ...errors import ConfigError, ToolError
-from ...gates import suites
-from ...gates.data import DataEvidence, RawFile, Reading
-from ...gates.data.expectations import SUITE
+from ...gates import asked, suites
+from ...gates.data import DataEvidence, RawFile, Reading, check
 from ...records import Dataset, digest_file, read_if_there
 from ...tools import dvc, folders, frames, tables
 from .. import profiled
@@ -27,6 +26,7 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
     """
     data = project.config.data
     _declared(data.columns)
+    check(asked("data", project.config.gates), data.columns)
     expected = dvc.pointer(project.root / data.pointer)
     folder = args.data or project.root / data.path
     hashes = _hashes(folder)
@@ -36,7 +36,7 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
         found=found,
         expected=expected.md5,
         columns=data.columns,
-        suite=suite_of(project, SUITE),
+        suite=suite_of(project, suites.RAW),
         listing=_listing(project, expected),
         personal=data.personal,
         reference=profiled.standing(project),
@@ -50,7 +50,7 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
         evidence=evidence,
         files={
             **{f"{shown}/{name}": digest_file(folder / name) for name in hashes},
-            **suite_files(project, [SUITE]),
+            **suite_files(project, [suites.RAW]),
             **profiled.files(project),
         },
         on=dataset_record(project, args),

@@ -1,0 +1,176 @@
+"""Expectation suites asked of a table; whatever Great Expectations cannot answer blocks.
+
+It passes on nothing: an empty table, a column without values and an expectation without limits all
+succeed there. So each is refused here before it is asked.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ...records import Finding
+from .. import columns
+from ..offending import Offending
+from . import great, shown, weighed
+from .findings import GATE, finding, found
+from .great import Answer, Custom
+from .parsed import Expectation, Suite
+from .shown import View
+
+BOUNDS = ("min_value", "max_value", "value_set", "quantile_ranges", "regex", "regex_list")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a table is asked, and how.
+
+    Attributes:
+        name: what the suite should be called.
+        at_least: how many different expectations it has to hold.
+        personal: columns of whose values nothing is shown.
+        custom: the project's own kinds of expectations.
+    """
+
+    name: str
+    at_least: int = 1
+    personal: Sequence[str] = ()
+    custom: Custom = field(default_factory=Custom)
+
+
+def ask(suite: Suite | None, table: Any, asked: Asked) -> Iterator[Finding | Offending]:
+    """One finding an expectation, one on the suite itself.
+
+    Args:
+        table: an ibis table, or None where there is none.
+
+    Raises:
+        ConfigError: an expectation is of no known kind, or can't take its arguments.
+    """
+    yield _held(suite, asked)
+    if suite is None or not suite.expectations:
+        return
+    great.warm_up()
+    filled = columns.filled(table) if table is not None else {}
+    great.check(suite, asked.custom)
+    if not any(column.rows > 0 for column in filled.values()):
+        missing = f"the table {asked.name} is empty"
+        yield Finding(GATE, "block", 0, "at least 1 row", missing, f"{asked.name} rows")
+        return
+    places = [f"{suite.name} {place}" for place in suite.places]
+    problems = [_unanswerable(expectation, filled) for expectation in suite.expectations]
+    sound = [e for e, problem in zip(suite.expectations, problems, strict=True) if not problem]
+    answers = iter(_answers(table, sound, filled))
+    for place, expectation, problem in zip(places, suite.expectations, problems, strict=True):
+        if problem:
+            yield finding(expectation, place, "block", problem, measured=None)
+        else:
+            yield found(expectation, place, next(answers), asked.personal)
+
+
+def _held(suite: Suite | None, asked: Asked) -> Finding:
+    """Whether there is a suite, and enough in it; copies of one expectation count once."""
+    count = len({f"{e.type} {dict(e.kwargs)}" for e in suite.expectations}) if suite else 0
+    least, name = max(asked.at_least, 1), asked.name
+    return Finding(
+        GATE,
+        "pass" if count >= least else "block",
+        count,
+        f"at least {least} different expectations",
+        f"the suite {name} holds {count} expectations" if suite else f"there is no suite {name}",
+        name,
+    )
+
+
+def _unanswerable(expectation: Expectation, filled: Mapping[str, columns.Filled]) -> str:
+    """Why an expectation's success would mean nothing, or nothing."""
+    mostly = expectation.kwargs.get("mostly", 1)
+    if isinstance(mostly, int | float) and not mostly > 0:
+        return f"it asks nothing: mostly is {mostly}"
+    for key in BOUNDS:
+        if key in expectation.kwargs and expectation.kwargs[key] in ([], {}, ""):
+            return f"it asks nothing: {key} is empty"
+    problems = (columns.problem_of(filled, name) for name in expectation.about)
+    return next((problem for problem in problems if problem), "")
+
+
+def _answers(
+    table: Any, expectations: Sequence[Expectation], filled: Mapping[str, columns.Filled]
+) -> list[Answer]:
+    """All answers, in order; those that are shown the same are asked together."""
+    rows = max(column.rows for column in filled.values())
+    views = [shown.view_of(expectation, tuple(table.columns)) for expectation in expectations]
+    distinct = _distinct(table, views) if rows > shown.MANY else {}
+    answers: dict[int, Answer] = {}
+    for view in dict.fromkeys(views):
+        places = [place for place, other in enumerate(views) if other == view]
+        seen = shown.shown(table, view, rows, distinct)
+        together = [expectations[place] for place in places]
+        given = (
+            _asked_plainly(table, seen, together)
+            if seen.times is None
+            else weighed.answers(table, seen, together)
+        )
+        answers |= dict(zip(places, map(_not_vacuous, given), strict=True))
+    return [
+        _with_extremes(table, expectation, answers[place])
+        for place, expectation in enumerate(expectations)
+    ]
+
+
+def _distinct(table: Any, views: Sequence[View]) -> dict[str, int]:
+    """About how many different values the columns have that are to be put together by value."""
+    ways = ("values", "repeated")
+    names = list(dict.fromkeys(n for view in views if view.way in ways for n in view.columns))
+    wanted = {f"n{number}": table[name].approx_nunique() for number, name in enumerate(names)}
+    (found,) = table.aggregate(**wanted).to_pyarrow().to_pylist() if wanted else ({},)
+    return {name: found[f"n{number}"] for number, name in enumerate(names)}
+
+
+def _asked_plainly(
+    table: Any, seen: shown.Shown, expectations: Sequence[Expectation]
+) -> list[Answer]:
+    """Yes or no first, details for what failed: most are as expected, and details take long."""
+    frame = seen.frame
+    answers = great.answers(frame, expectations, "BOOLEAN_ONLY")
+    doubtful = [
+        place
+        for place, answer in enumerate(answers)
+        if not (answer.success or answer.error) or "row_condition" in expectations[place].kwargs
+    ]
+    details = great.answers(frame, [expectations[place] for place in doubtful], "COMPLETE")
+    for place, detail in zip(doubtful, details, strict=True):
+        answers[place] = replace(detail, rows=_rows(table, seen, detail))
+    return answers
+
+
+def _rows(table: Any, seen: shown.Shown, answer: Answer) -> Any:
+    """The rows that it names, as an ibis table; None where it names none."""
+    import ibis
+
+    places = (answer.result or {}).get(weighed.INDEX)
+    if answer.success or not places or not all(isinstance(place, int) for place in places):
+        return None
+    rows = seen.rows.take(places)
+    whole = set(seen.rows.column_names) == set(table.columns)
+    return ibis.memtable(rows) if whole else weighed.same_rows(table, rows)
+
+
+def _not_vacuous(answer: Answer) -> Answer:
+    """A success over no row at all, where a condition picked none, is no answer."""
+    result = answer.result or {}
+    count = result.get("element_count")
+    if answer.success and count is not None and count == result.get("missing_count", 0):
+        return Answer(error="its condition picks no row with a value")
+    return answer
+
+
+def _with_extremes(table: Any, expectation: Expectation, answer: Answer) -> Answer:
+    """The rows with a least or largest value that is not as expected."""
+    extreme = "_min_to_be" in expectation.type or "_max_to_be" in expectation.type
+    value = (answer.result or {}).get("observed_value")
+    if answer.success or answer.error or not extreme or value is None:
+        return answer
+    (name,) = expectation.about
+    column = table[name]
+    ends = table.aggregate(end=column.min() if "_min_" in expectation.type else column.max())
+    return replace(answer, rows=weighed.same_rows(table, ends.rename({name: "end"}).to_pyarrow()))
