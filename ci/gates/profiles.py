@@ -210,7 +210,7 @@ def _overall(
     overall: dict[str, dict[str, Any]] = {"": {"rows": rows}}
     for place, name in enumerate(kinds):
         overall[name] = {
-            "nulls": 1 - found[f"filled {place}"] / rows if rows else 1.0,
+            "nulls": (rows - found[f"filled {place}"]) / rows if rows else 1.0,
             "distinct": found[f"distinct {place}"],
             **{end: _end(found.get(f"{end} {place}")) for end in ("minimum", "maximum")},
         }

@@ -12,7 +12,7 @@ from . import DataEvidence
 
 MIXED = 1000  # values of a text whose mix is compared, at most
 TOP = 10  # the very first values, each of which has rows enough to be looked at alone
-KNOWN = 50  # rows before the window from which on it is known with what a value comes
+KNOWN = 30  # rows before the window from which on it is known with what a value comes
 BELONGS = 0.98  # share of these from which on another column's value belongs to it
 
 
