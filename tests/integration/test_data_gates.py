@@ -269,9 +269,9 @@ DATA_FAULTS: dict[str, tuple[Callable[[Path], None], set[str]]] = {
         lambda d: void(shutil.copy2(d / LAST, d / "2001-03.csv")),
         {"duplicates: same file", "duplicates: exact"},
     ),
-    "customers are new in one month": (
+    "the customers of a month are one": (
         every(CUSTOMER, b"00000001"),
-        {"integrity: PIN_CODE of CUSTOMER_ID", f"expectations: raw CUSTOMER_ID: {UNIQUE}"},
+        {"integrity: PIN_CODE of CUSTOMER_ID", "duplicates: keyed"},
     ),
     # values
     "customer ids are no ids": (
