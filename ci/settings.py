@@ -46,6 +46,7 @@ class Data:
     remote: str = ""  # DVC remote; empty: one of this user, in slipway's home
     cache: str = ""  # DVC cache that checkouts share; empty: builds of a CI server do, others not
     personal: tuple[str, ...] = ()  # columns whose values no finding shows
+    expectations: tuple[str, ...] = ()  # Python modules with expectation classes of the project's
     columns: dict[str, str] = field(default_factory=dict)  # raw header → kind, see tools/tables.py
     source: Source | None = None
 

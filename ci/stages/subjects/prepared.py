@@ -11,7 +11,7 @@ from ...gates.prepared import Cleaning, PreparedEvidence, Reading
 from ...records import digest_file, digest_tree
 from ...tools import dvc, frames, tables
 from . import Subject
-from .data import dataset_record, suite_files, suite_of
+from .data import custom, custom_files, dataset_record, suite_files, suite_of
 
 CLEANING = "cleaning.json"
 
@@ -32,6 +32,7 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
             dataset=dvc.pointer_md5(project.root / data.pointer),
             suites={name: suite for name, suite in suites.items() if suite is not None},
             personal=data.personal,
+            custom=custom(project),
         ),
         files={
             **{
@@ -40,6 +41,7 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
                 if path.is_file()
             },
             **suite_files(project, names),
+            **custom_files(project),
         },
         on=dataset_record(project, args),
     )
