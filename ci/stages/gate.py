@@ -1,16 +1,19 @@
 """`slipway gate`: judges one subject, writes the verdict, exits 3 where it blocks."""
 
 import argparse
+import contextlib
 import importlib
 import json
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from ..config import Project
 from ..errors import SlipwayError
-from ..gates import Gate, asked, judge, settings_digest, worst
+from ..gates import Gate, asked, judge, limits, raised, settings_digest, worst
+from ..gates.reference import Profile
 from ..gates.suites import accepted
 from ..records import (
     Deployment,
@@ -24,12 +27,15 @@ from ..records import (
 from ..report import junit, terminal
 from ..settings import CANARY
 from ..tools import git, ledger
+from ..tools.dvc import access
+from ..tools.quarantine import keeping, writing
 from ..typed import build, plain
-from . import Done, canary, data, promotion, repro, say, warn
+from . import Done, canary, data, profiled, promotion, repro, say, warn
 from .subjects import Subject
 
 KINDS = ("data", "prepared", "model", "image", "service")
 IN_DVC = ("data", "prepared", "model")
+TABLES = ("data", "prepared")  # whose offending rows are set apart
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +64,31 @@ def run(project: Project, args: argparse.Namespace) -> Done:
         say(f"service: the canary had {canary.NOTHING}: nothing is judged")
         return Done(canary.NOTHING)
     subject = subject_of(project, args)
-    verdict = _judged_here(project, subject, gates) or judge(
+    known = None if args.out else _judged_here(project, subject, gates)
+    verdict = known or _judged(project, args, subject, gates)
+    if args.out:
+        _write_bare(project, args.out, verdict, _profile(project, subject, verdict))
+    else:
+        verdict = _today(verdict)
+        verdict = record(project, subject, replace(verdict, seconds=time.monotonic() - started))
+        if profile := _profile(project, subject, verdict):
+            profiled.record(project, subject.of, profile)
+    terminal.show(verdict, color=project.color)
+    if beside and verdict.outcome == "block":
+        _take_back(project, verdict)
+    return Done(verdict.outcome, verdict.of, 3 if verdict.outcome == "block" else 0)
+
+
+def _judged(
+    project: Project, args: argparse.Namespace, subject: Subject, gates: list[Gate]
+) -> Verdict:
+    """The verdict of now; rows that a gate names go into the quarantine.
+
+    Raises:
+        Unsaid: a bug, without what it says about somebody's data.
+    """
+    asked = partial(
+        judge,
         kind=subject.kind,
         of=subject.of,
         gates=gates,
@@ -66,15 +96,19 @@ def run(project: Project, args: argparse.Namespace) -> Done:
         files=subject.files,
         unproven=subject.unproven,
     )
-    if args.out:
-        _write_bare(project, args.out, verdict)
-    else:
-        verdict = _today(verdict)
-        verdict = record(project, subject, replace(verdict, seconds=time.monotonic() - started))
-    terminal.show(verdict, color=project.color)
-    if beside and verdict.outcome == "block":
-        _take_back(project, verdict)
-    return Done(verdict.outcome, verdict.of, 3 if verdict.outcome == "block" else 0)
+    if subject.kind not in TABLES:
+        return asked()
+    folder = (project.root if args.out else project.scratch) / access.QUARANTINE / subject.kind
+    try:
+        with writing.opened(project, folder) as writer:
+            verdict = writer.close(asked(keep=writer.take))
+            if verdict.quarantine and (why := keeping.keep(project, folder)):
+                warn(f"slipway: quarantined rows are in this checkout's cache alone: {why}")
+        return verdict
+    except SlipwayError:
+        raise
+    except Exception as error:
+        raise raised.unsaid(error) from None
 
 
 def _today(verdict: Verdict) -> Verdict:
@@ -123,10 +157,21 @@ def _marker(project: Project, content: bytes) -> Path:
     return project.scratch / "judged" / digest_of(content).removeprefix("sha256:")
 
 
-def _write_bare(project: Project, path: Path, verdict: Verdict) -> None:
+def _write_bare(project: Project, path: Path, verdict: Verdict, profile: Profile | None) -> None:
     content = canonical(bare(verdict))
     write_atomically(path, content)
-    write_atomically(_marker(project, content), b"")
+    write_atomically(_marker(project, content), canonical(profile))
+
+
+def _profile(project: Project, subject: Subject, verdict: Verdict) -> Profile | None:
+    """What raw data are like that did not block; taken from their DVC stage where that ran here."""
+    if subject.kind != "data" or verdict.outcome == "block":
+        return None
+    marker = _marker(project, canonical(bare(verdict)))
+    with contextlib.suppress(OSError, ValueError):  # it did not, or an older slipway did
+        return build(Profile, json.loads(marker.read_bytes()))
+    profile: Profile = subject.evidence.profile
+    return profile
 
 
 def _judged_here(project: Project, subject: Subject, gates: list[Gate]) -> Verdict | None:
@@ -139,7 +184,8 @@ def _judged_here(project: Project, subject: Subject, gates: list[Gate]) -> Verdi
         return None
     verdict = build(Verdict, json.loads(path.read_bytes()))
     same = (verdict.of, verdict.evidence, verdict.settings_digest)
-    return verdict if same == (subject.of, dict(subject.files), settings_digest(gates)) else None
+    asked = (subject.of, limits.files(subject.files), settings_digest(gates))
+    return verdict if same == asked else None
 
 
 def record(project: Project, subject: Subject, verdict: Verdict) -> Verdict:

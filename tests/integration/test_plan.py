@@ -11,8 +11,9 @@ import pytest
 from slipway import config
 from slipway.records import Plan, canonical, parse
 from slipway.tools import folders, ledger, pipeline
+from slipway.tools.dvc import locked
 from slipway.tools.ledger import Event
-from tests import pipelines
+from tests import buckets, pipelines
 from tests.pipelines import branch_with, change, contents, fresh, remote_of
 from tests.projects import Checkout
 
@@ -184,6 +185,20 @@ def test_a_remote_that_does_not_answer_leaves_a_plan_and_no_model(
     assert not (clone.root / "models").exists()
 
 
+def test_a_remote_that_takes_the_connection_and_says_nothing_is_not_waited_for(
+    done: Checkout, tmp_path: Path
+) -> None:
+    with buckets.deaf() as env:
+        clone = fresh(done, tmp_path / "ci", **env)
+        clone.settings({"data/remote": "s3://bucket/place"})
+        started = time.monotonic()
+        said = clone.slipway("plan").out
+        seconds = time.monotonic() - started
+    assert "  unknown   the remote did not answer within 1.2 s\n" in said
+    assert "train: models/candidate is not here, and the remote does not answer\n" in said
+    assert seconds < 10  # 2.4 s on a quiet machine
+
+
 # How long it may take.
 
 
@@ -261,6 +276,23 @@ def test_what_dvc_cannot_read_is_a_wrong_configuration(
     (done.root / name).write_text(text)
     for words in (("plan",), ("repro",)):
         assert len(done.slipway(*words, code=2).err.strip().splitlines()) == 3
+
+
+def test_what_dvc_has_read_of_the_lock_is_what_the_lock_says(done: Checkout) -> None:
+    from dvc.repo import Repo
+
+    def said() -> tuple[list[tuple[str, str]], list[str]]:
+        return (
+            locked.outs(done.root, "data.dvc", pipeline.DVC_STAGES),
+            locked.records(done.root, pipeline.DVC_STAGES),
+        )
+
+    read_by_us = said()
+    locked.take_over(Repo(str(done.root)))
+    assert said() == read_by_us
+    assert len(read_by_us[0]) == len(pipeline.DVC_STAGES) + 1
+    change(done, "dvc.lock", "md5: ", "md5:  ")
+    assert said() == read_by_us
 
 
 def test_a_name_that_is_no_digest_leads_nowhere(done: Checkout, tmp_path: Path) -> None:

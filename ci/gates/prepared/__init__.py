@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from ..reference import Reference
 from ..suites import Custom, Suite
 
 
@@ -39,6 +40,7 @@ class PreparedEvidence:
         read: reads the folder; called once, and not at all where no gate has to judge again.
         dataset: the data version that `data.dvc` names.
         suites: table → its expectations, where they are there.
+        reference: what production's data were like; None: nothing was released before.
         custom: the project's own kinds of expectations.
     """
 
@@ -46,7 +48,7 @@ class PreparedEvidence:
     dataset: str
     suites: Mapping[str, Suite] = field(default_factory=dict)
     personal: tuple[str, ...] = ()
-    reference: Any = None
+    reference: Reference | None = None
     custom: Custom = field(default_factory=Custom)
 
     @cached_property

@@ -2,17 +2,18 @@
 
 import argparse
 import contextlib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ...config import Project
 from ...errors import ConfigError, ToolError
-from ...gates import suites
-from ...gates.data import DataEvidence, RawFile, Reading
+from ...gates import asked, suites
+from ...gates.data import DataEvidence, RawFile, Reading, check
 from ...records import Dataset, digest_file, read_if_there
 from ...tools import dvc, folders, frames, tables
+from .. import profiled
 from . import Subject
 
 SUITES = Path("ml/expectations")
@@ -25,12 +26,13 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
     """
     data = project.config.data
     _declared(data.columns)
+    check(asked("data", project.config.gates), data.columns)
     expected = dvc.pointer(project.root / data.pointer)
     folder = args.data or project.root / data.path
     hashes = _hashes(folder)
     found = folders.digest(hashes)
     evidence = DataEvidence(
-        read=lambda: _read_all(folder, hashes, data.columns),
+        read=lambda: _read_all(frames.engine(project), folder, hashes, data.columns),
         found=found,
         expected=expected.md5,
         columns=data.columns,
@@ -38,6 +40,8 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
         listing=_listing(project, expected),
         personal=data.personal,
         custom=custom(project),
+        reference=profiled.standing(project),
+        window_days=data.window_days,
     )
     shown = args.data.as_posix() if args.data else data.path
     return Subject(
@@ -49,6 +53,7 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
             **{f"{shown}/{name}": digest_file(folder / name) for name in hashes},
             **suite_files(project, [suites.RAW]),
             **custom_files(project),
+            **profiled.files(project),
         },
         on=dataset_record(project, args),
     )
@@ -74,36 +79,41 @@ def _hashes(folder: Path) -> dict[str, str]:
     return hashes
 
 
-def _read_all(folder: Path, hashes: Mapping[str, str], columns: Mapping[str, str]) -> Reading:
+def _read_all(
+    engine: frames.Engine, folder: Path, hashes: Mapping[str, str], columns: Mapping[str, str]
+) -> Reading:
     """Every file of a folder as it is found, and one table of all that can be read."""
     files, parts = [], []
     for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
         name = path.relative_to(folder).as_posix()
         if name in hashes:
-            file, part = _read(path, RawFile(name, hashes[name]), columns)
+            file, part = _read(engine, path, RawFile(name, hashes[name]), columns)
             files.append(file)
             parts += [part] if part else []
         elif not path.is_dir() or path.match("*.csv"):
             files.append(RawFile(name, problem="it is no readable file"))
-    table, malformed = _one_table(parts, columns)
-    return Reading(tuple(files), frames.Duck().table("raw", table), malformed)
+    return Reading(tuple(files), engine.raw(parts, columns), _malformed(parts))
 
 
 def _read(
-    path: Path, file: RawFile, columns: Mapping[str, str]
-) -> tuple[RawFile, tuple[Any, dict[str, int]] | None]:
-    """What one file holds, and its typed table where it has one."""
+    engine: frames.Engine, path: Path, file: RawFile, columns: Mapping[str, str]
+) -> tuple[RawFile, frames.Part | None]:
+    """What one file holds, and its rows where it has some."""
     try:
         file = replace(file, ends_with_newline=_ends_with_newline(path))
         file = replace(file, header=tuple(tables.header(path)))
-        found = tables.read_csv(path)
-        rows = found.num_rows
-        table, malformed = tables.typed(found, columns)
+        part = engine.csv(path, columns)
     except (tables.Unreadable, OSError) as error:
         return replace(file, problem=str(error)), None
-    first, last = _days(table, columns)
-    file = replace(file, rows=rows, first=first, last=last)
-    return file, (table, malformed) if table.num_columns else None
+    ends = (end.date().isoformat() if end else "" for end in (part.first, part.last))
+    return replace(file, rows=part.rows, first=next(ends), last=next(ends)), part
+
+
+def _malformed(parts: Sequence[frames.Part]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for part in parts:
+        counts.update(part.malformed)
+    return dict(counts)
 
 
 def _ends_with_newline(path: Path) -> bool:
@@ -111,35 +121,6 @@ def _ends_with_newline(path: Path) -> bool:
         size = stream.seek(0, 2)
         stream.seek(max(size - 1, 0))
         return stream.read(1) == b"\n"
-
-
-def _days(table: Any, columns: Mapping[str, str]) -> tuple[str, str]:
-    """The first and the last day of a table, ISO; empty where it has none."""
-    import pyarrow.compute as pc
-
-    dated = [n for n, kind in columns.items() if kind.startswith("date ")]
-    if not dated or dated[0] not in table.column_names:
-        return "", ""
-    ends = pc.min_max(table[dated[0]]).as_py()
-    if ends["min"] is None:
-        return "", ""
-    return ends["min"].date().isoformat(), ends["max"].date().isoformat()
-
-
-def _one_table(
-    parts: list[tuple[Any, dict[str, int]]], columns: Mapping[str, str]
-) -> tuple[Any, dict[str, int]]:
-    """All files' rows under each other; a column that a file lacks is null there."""
-    import pyarrow as pa
-
-    malformed: dict[str, int] = {}
-    for _, counts in parts:
-        for name, count in counts.items():
-            malformed[name] = malformed.get(name, 0) + count
-    if not parts:
-        return tables.nothing(columns), malformed
-    whole = pa.concat_tables([part for part, _ in parts], promote_options="default")
-    return whole.unify_dictionaries(), malformed
 
 
 def _listing(project: Project, pointer: dvc.Pointer) -> dict[str, str]:
