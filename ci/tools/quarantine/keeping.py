@@ -12,13 +12,13 @@ from ...records import canonical, write_atomically
 from ...typed import build
 from .. import folders
 from ..dvc import access, setup, usage
-from ..dvc.places import OBJECT, Folder, Place, entries, path_of, remote_at, whole
+from ..dvc.places import OBJECT, Folder, Patience, Place, entries, path_of, remote_at, whole
 from ..dvc.setup import cache_of
 from ..dvc.transfer import send, sent
 from . import INDEX, Entry, explained, swap
 
 NOTES = "slipway/quarantine"  # what is there of quarantines, for pruning: a file names its objects
-PATIENCE_S = 60.0  # with a remote's answers
+PATIENCE = Patience(60.0)  # with a remote's answers
 
 
 def keep(project: Project, folder: Path) -> str:
@@ -33,7 +33,7 @@ def keep(project: Project, folder: Path) -> str:
     md5, objects = _into(project, cache, folder)
     if project.passing:
         return "this build leaves nothing in the DVC remote"
-    remote = remote_at(project.root, setup.read(project.root), PATIENCE_S)
+    remote = remote_at(project.root, setup.read(project.root), PATIENCE)
     try:
         send(cache, remote, objects)
         send(cache, remote, {md5})  # the listing last, since it names all others
@@ -119,7 +119,7 @@ def _places(project: Project) -> list[Place]:
     root, shared = project.root, setup.readable_cache(project)
     cache = Folder("the cache", cache_of(root))
     more = [Folder("the shared cache", shared)] if shared else []
-    return [cache, *more, remote_at(root, setup.read(root), PATIENCE_S)]
+    return [cache, *more, remote_at(root, setup.read(root), PATIENCE)]
 
 
 def _listing(places: list[Place], md5: str) -> dict[str, str]:
