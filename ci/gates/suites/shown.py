@@ -100,6 +100,8 @@ class Shown:
         """The rows as Great Expectations reads them: it is fast on 64-bit numbers alone."""
         import pyarrow as pa
 
+        if not self.rows.column_names:  # a cast would forget how many rows there are
+            return self.rows.to_pandas()
         wide = [
             pa.field(f.name, pa.int64() if pa.types.is_integer(f.type) else f.type)
             for f in self.rows.schema
