@@ -85,7 +85,7 @@ def test_other_data_makes_everything_stale_that_reads_it(done: Checkout) -> None
     done.run("dvc", "add", "-q", "data")
     plan = planned(done)
     rows = [line.split()[1] for line in done.slipway("plan").out.splitlines() if ": " in line]
-    assert rows == [f"{name}:" for name in pipeline.DVC_STAGES]  # as they run, also the second time
+    assert rows == [f"{name}:" for name in pipeline.DVC_STAGES[1:]]  # as they run, also again
     assert plan.stale["gate-data"] == plan.stale["prepare"] == "data modified"
     assert plan.stale["train"] == "after prepare, gate-prepared"
 

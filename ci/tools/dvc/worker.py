@@ -106,6 +106,7 @@ def _repro(repo: Any, task: Task) -> Answer:
     with _used(cache, task), lock_repo(repo):
         locked.take_over(repo)
         _heal(repo, cache, _named(task))
+        _ask_first(repo, task)
         surveyor, seen = _look(repo, cache, others, task)
         _refuse(seen, task)
         _restore(surveyor, seen, cache, others)
@@ -130,6 +131,21 @@ def _repro(repo: Any, task: Task) -> Answer:
     if failure:
         raise failure
     return Answer(origin="run")
+
+
+def _ask_first(repo: Any, task: Task) -> None:
+    """Runs what always runs and depends on nothing here: what it leaves decides what has to run.
+
+    The ledger may say something else than it said when `dvc.lock` was written, and then a stage
+    needs data that a survey of the lock alone would not bring.
+    """
+    for stage in repo.index.stages:
+        name = getattr(stage, "name", "")
+        if name in task.stages and name not in task.forced and stage.always_changed:
+            if not stage.deps:
+                repo.reproduce(targets=[name], single_item=True)
+                stage.reload()
+                stage.always_changed = False  # it has run
 
 
 def _named(task: Task) -> list[tuple[str, str]]:
