@@ -146,6 +146,7 @@ def test_a_build_that_may_not_go_live_sends_nothing(
     said = build.slipway("gate", "data", "--out", "verdicts/data.json", code=3).err
     assert "nothing in the DVC remote" in said
     assert contents(remote_of(build)) == {}
+    assert remote_of(build).exists() == ("CHANGE_ID" not in env)
     digest = json.loads((build.root / "verdicts/data.json").read_bytes())["quarantine"]
     assert "1 file in" in build.slipway("quarantine").out  # whoever is at the agent may look
     lost = elsewhere(blocked, tmp_path / "clone").slipway("quarantine", digest, code=5)
