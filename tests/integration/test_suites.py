@@ -411,7 +411,7 @@ def test_what_is_raised_blocks_with_its_traceback_and_without_this_machines_path
     assert isinstance(finding, Finding)
     assert finding.outcome == "block"
     assert "no answer" in finding.message
-    trace = finding.measured["traceback"]
+    trace = finding.traceback
     assert any(frame.startswith("pandas/core/strings/") for frame in trace)
     assert not any(frame.startswith("/") for frame in trace)
 
@@ -550,7 +550,7 @@ def test_expectations_of_ones_own_that_raise_block(project: Path) -> None:
     assert isinstance(finding, Finding)
     assert finding.outcome == "block"
     assert "ZeroDivisionError" in finding.message
-    assert any("shop_raising.py" in frame for frame in finding.measured["traceback"])
+    assert any("shop_raising.py" in frame for frame in finding.traceback)
 
 
 BROKEN: Mapping[str, tuple[str | None, str]] = {
