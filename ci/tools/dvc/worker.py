@@ -150,15 +150,27 @@ def _look(repo: Any, cache: Folder, others: Sequence[Place], task: Task) -> tupl
 
 @contextlib.contextmanager
 def _used(cache: Folder, task: Task) -> Iterator[None]:
-    """Keeps a shared cache from being pruned meanwhile, and notes what was used of it."""
+    """Keeps a shared cache from being pruned meanwhile, and notes what was used of it.
+
+    What failed has used it too: a gate that blocks is asked again, and a person looks at its model.
+    """
     if cache.path.is_relative_to(Path(task.root) / ".dvc"):
         yield
         return
     with usage.together(cache.path):
-        yield
-        outs = {md5 for _, md5 in _named(task)}
-        folders = [entries(cache.read(path_of(md5))) for md5 in outs if md5.endswith(".dir")]
-        usage.note(cache.path, outs.union(*(found.values() for found in folders if found)))
+        try:
+            yield
+        except Exception:
+            with contextlib.suppress(SlipwayError):  # what happened first is told
+                _note(cache, task)
+            raise
+        _note(cache, task)
+
+
+def _note(cache: Folder, task: Task) -> None:
+    outs = {md5 for _, md5 in _named(task)}
+    folders = [entries(cache.read(path_of(md5))) for md5 in outs if md5.endswith(".dir")]
+    usage.note(cache.path, outs.union(*(found.values() for found in folders if found)))
 
 
 def _put_back(lock: Path, content: bytes | None) -> None:
