@@ -17,6 +17,7 @@ from typing import Any
 
 from ...errors import ConfigError
 from ..raised import frames, short
+from . import lightly
 from .parsed import Expectation, Suite
 
 SAMPLES = 5  # values shown of those that were not as expected
@@ -58,16 +59,16 @@ def warm_up() -> threading.Thread:
     """
     importlib.import_module("pandas")
     importlib.import_module("pyarrow.pandas_compat")
-    thread = threading.Thread(target=_importing, args=("great_expectations",), daemon=True)
+    thread = threading.Thread(target=_importing, daemon=True)
     thread.start()
     return thread
 
 
-def _importing(name: str) -> None:
+def _importing() -> None:
     try:
-        importlib.import_module(name)
+        lightly.load()
     except Exception as error:  # whoever asks imports it again, and gets it
-        logging.getLogger(__name__).debug("%s: %s", name, error)
+        logging.getLogger(__name__).debug("great_expectations: %s", error)
 
 
 def check(suite: Suite, custom: Custom) -> None:
