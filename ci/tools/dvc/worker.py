@@ -140,12 +140,11 @@ def _ask_first(repo: Any, task: Task) -> None:
     needs data that a survey of the lock alone would not bring.
     """
     for stage in repo.index.stages:
-        name = getattr(stage, "name", "")
-        if name in task.stages and name not in task.forced and stage.always_changed:
-            if not stage.deps:
-                repo.reproduce(targets=[name], single_item=True)
-                stage.reload()
-                stage.always_changed = False  # it has run
+        name, alone = getattr(stage, "name", ""), stage.always_changed and not stage.deps
+        if alone and name in task.stages and name not in task.forced:
+            repo.reproduce(targets=[name], single_item=True)
+            stage.reload()
+            stage.always_changed = False  # it has run
 
 
 def _named(task: Task) -> list[tuple[str, str]]:
