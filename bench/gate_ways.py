@@ -54,19 +54,22 @@ def _frame(folder: Path) -> Any:
 
 def ours(folder: Path, engine: str = "pandas") -> Answers:
     """The gate `expectations`, with its own reading of the files."""
-    import argparse
     from dataclasses import replace
 
     from slipway import config
-    from slipway.gates.data import expectations
+    from slipway.gates.data import DataEvidence, Reading, expectations
     from slipway.stages.subjects import data
-    from slipway.tools import spark
+    from slipway.tools import frames, spark
 
     project = config.load(ROOT)
     settings = replace(project.config.data, engine=engine)
     project = replace(project, config=replace(project.config, data=settings))
-    subject = data.collect(project, argparse.Namespace(data=folder, out=Path("x")))
-    given = list(expectations.judge(subject.evidence, expectations.Settings(1)))
+    held = frames.engine(project)
+    parts = [held.csv(path, settings.columns) for path in _files(folder)]
+    table = held.raw(parts, settings.columns)
+    suite = data.suite_of(project, SUITE)
+    evidence = DataEvidence(lambda: Reading((), table, {}), "", "", settings.columns, suite)
+    given = list(expectations.judge(evidence, expectations.Settings(1)))
     spark.end()
     findings = [getattr(answer, "finding", answer) for answer in given]
     return {
