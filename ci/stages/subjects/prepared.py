@@ -12,7 +12,7 @@ from ...records import digest_file, digest_tree
 from ...tools import dvc, frames, tables
 from .. import profiled
 from . import Subject
-from .data import dataset_record, suite_files, suite_of
+from .data import custom, custom_files, dataset_record, suite_files, suite_of
 
 CLEANING = "cleaning.json"
 
@@ -29,10 +29,11 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
         of=digest_tree(folder),
         name="prepared-verdict",
         evidence=PreparedEvidence(
-            read=lambda: _read_all(folder),
+            read=lambda: _read_all(frames.engine(project), folder),
             dataset=dvc.pointer_md5(project.root / data.pointer),
             suites={name: suite for name, suite in suites.items() if suite is not None},
             personal=data.personal,
+            custom=custom(project),
             reference=profiled.standing(project),
         ),
         files={
@@ -42,19 +43,19 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
                 if path.is_file()
             },
             **suite_files(project, names),
+            **custom_files(project),
             **profiled.files(project),
         },
         on=dataset_record(project, args),
     )
 
 
-def _read_all(folder: Path) -> Reading:
+def _read_all(engine: frames.Engine, folder: Path) -> Reading:
     found: dict[str, Any] = {}
     problems: dict[str, str] = {}
-    engine = frames.Duck()
     for path in sorted(folder.glob("*.parquet")):
         try:
-            found[path.stem] = engine.table(path.stem, tables.read_parquet(path))
+            found[path.stem] = engine.parquet(path)
         except tables.Unreadable as error:
             problems[path.name] = str(error)
     cleaning = None

@@ -17,21 +17,24 @@ CLOSED = 0o700
 def ensure(project: Project) -> None:
     """Makes sure that DVC has a remote and the right cache, and that both have their modes.
 
+    A build of a pull request leaves the remote as it is.
+
     Raises:
         ConfigError: this is no DVC project, or its configuration cannot be read.
         ToolError: this user may not set who may enter.
     """
     setup.ensure(project)
-    for folder, mode in folders(project).values():
-        if mode is not None:
+    for name, (folder, mode) in folders(project).items():
+        if mode is not None and not (project.change and name == "DVC remote"):
             make(folder, mode)
 
 
 def folders(project: Project) -> dict[str, tuple[Path, int | None]]:
     """What people call each of these folders → where it is, and the mode that it is to have."""
-    data, settings = project.config.data, setup.read(project.root)
-    remote, cache = setup.remote_folder(project.root, settings), setup.cache_of(project.root)
-    own_cache = project.root / ".dvc" / setup.OWN
+    data, settings = project.config.data, setup.settled(project)
+    remote, below = setup.remote_folder(project.root, settings), project.root / ".dvc"
+    own_cache = below / setup.OWN
+    cache = below / settings.get("cache", {}).get("dir", setup.OWN)
     found = {
         "quarantine": (project.root / QUARANTINE, int(data.quarantine_mode, 8)),
         "fetched quarantine": (project.scratch / QUARANTINE, int(data.quarantine_mode, 8)),

@@ -18,13 +18,13 @@ from ...errors import EvidenceError, SlipwayError, ToolError
 from ...records import write_atomically
 from ...typed import build, plain
 from . import locked, setup, usage
-from .places import Folder, Place, entries, path_of, remote_of
+from .places import Folder, Patience, Place, entries, path_of, remote_of
 from .survey import HERE, Step, Survey, Surveyor, cache_place
 from .task import ANSWER, Answer, Task
 from .transfer import bring, push
 
-LOOK_S = 60.0  # patience with a remote's answers before anything runs
-PUSH_S = 600.0  # and afterwards, without the transfers themselves
+LOOK = Patience(60.0)  # with a remote's answers before anything runs
+PUSH = Patience(600.0)  # and afterwards, without the transfers themselves
 
 
 def main(argument: str) -> int:
@@ -72,19 +72,19 @@ def _chain(error: BaseException | None) -> Iterator[str]:
         error = error.__cause__
 
 
-def places(repo: Any, shared: str, patience_s: float) -> tuple[Folder, list[Place]]:
+def places(repo: Any, shared: str, patience: Patience) -> tuple[Folder, list[Place]]:
     """The cache that DVC writes, and all places, the nearest first."""
     root = Path(repo.root_dir)
     cache = cache_place(root)
     more = [Folder("the shared cache", Path(shared))] if shared else []
-    return cache, [cache, *more, remote_of(repo, setup.read(root), patience_s)]
+    return cache, [cache, *more, remote_of(repo, setup.read(root), patience)]
 
 
 def _data(repo: Any, task: Task) -> Answer:
     """Brings the data into the workspace; says what no place has."""
     from dvc.repo import lock_repo
 
-    cache, others = places(repo, task.shared, LOOK_S)
+    cache, others = places(repo, task.shared, LOOK)
     with _used(cache, task), lock_repo(repo):
         _heal(repo, cache, _named(task))
         surveyor, seen = _look(repo, cache, others, task)
@@ -101,18 +101,19 @@ def _repro(repo: Any, task: Task) -> Answer:
     """Restores what can be had, runs the rest, checks that nothing was damaged, pushes."""
     from dvc.repo import lock_repo
 
-    cache, others = places(repo, task.shared, LOOK_S)
+    cache, others = places(repo, task.shared, LOOK)
     lock = Path(task.root) / "dvc.lock"
     with _used(cache, task), lock_repo(repo):
         locked.take_over(repo)
         _heal(repo, cache, _named(task))
+        asked = _ask_first(repo, task)
         surveyor, seen = _look(repo, cache, others, task)
         _refuse(seen, task)
         _restore(surveyor, seen, cache, others)
         before = lock.read_bytes() if lock.exists() else None
         failure: Exception | None = None
         try:
-            _run(repo, task, _alone(surveyor, seen))
+            _run(repo, task, _alone(surveyor, seen), asked)
         except Exception as error:  # told after what ran is pushed
             failure = error
         if damaged := _heal(repo, cache, _named(task)):
@@ -120,7 +121,7 @@ def _repro(repo: Any, task: Task) -> Answer:
             raise _damage(damaged, task)
         try:
             changed = bool(seen.stale) or any(step.record for step in seen.steps.values())
-            remote = places(repo, "", PUSH_S)[1][-1]  # asked anew: training may have taken hours
+            remote = places(repo, "", PUSH)[1][-1]  # asked anew: training may have taken hours
             if task.push:
                 push(cache, remote, task, must=changed)
         except SlipwayError as error:
@@ -130,6 +131,27 @@ def _repro(repo: Any, task: Task) -> Answer:
     if failure:
         raise failure
     return Answer(origin="run")
+
+
+def _ask_first(repo: Any, task: Task) -> frozenset[str]:
+    """Runs what always runs and depends on nothing here: what it leaves decides what has to run.
+
+    The ledger may say something else than it said when `dvc.lock` was written, and then a stage
+    needs data that a survey of the lock alone would not bring.
+    """
+    always = {getattr(s, "name", "") for s in repo.index.stages if s.always_changed and not s.deps}
+    names = [name for name in task.stages if name in always and name not in task.forced]
+    for name in names:
+        repo.reproduce(targets=[name], single_item=True)
+    _settle(repo, names)
+    return frozenset(names)
+
+
+def _settle(repo: Any, asked: Iterable[str]) -> None:
+    """Lets DVC take stages as they stand that have run by themselves; it forgets that in a run."""
+    for stage in repo.index.stages:
+        if getattr(stage, "name", "") in asked:
+            stage.always_changed = False
 
 
 def _named(task: Task) -> list[tuple[str, str]]:
@@ -150,15 +172,27 @@ def _look(repo: Any, cache: Folder, others: Sequence[Place], task: Task) -> tupl
 
 @contextlib.contextmanager
 def _used(cache: Folder, task: Task) -> Iterator[None]:
-    """Keeps a shared cache from being pruned meanwhile, and notes what was used of it."""
+    """Keeps a shared cache from being pruned meanwhile, and notes what was used of it.
+
+    What failed has used it too: a gate that blocks is asked again, and a person looks at its model.
+    """
     if cache.path.is_relative_to(Path(task.root) / ".dvc"):
         yield
         return
     with usage.together(cache.path):
-        yield
-        outs = {md5 for _, md5 in _named(task)}
-        folders = [entries(cache.read(path_of(md5))) for md5 in outs if md5.endswith(".dir")]
-        usage.note(cache.path, outs.union(*(found.values() for found in folders if found)))
+        try:
+            yield
+        except Exception:
+            with contextlib.suppress(SlipwayError):  # what happened first is told
+                _note(cache, task)
+            raise
+        _note(cache, task)
+
+
+def _note(cache: Folder, task: Task) -> None:
+    outs = {md5 for _, md5 in _named(task)}
+    folders = [entries(cache.read(path_of(md5))) for md5 in outs if md5.endswith(".dir")]
+    usage.note(cache.path, outs.union(*(found.values() for found in folders if found)))
 
 
 def _put_back(lock: Path, content: bytes | None) -> None:
@@ -176,25 +210,27 @@ def _alone(surveyor: Surveyor, seen: Survey) -> list[str]:
     return [name for name in seen.steps if name in {*lost, *always}]
 
 
-def _run(repo: Any, task: Task, alone: Sequence[str]) -> None:
-    """Runs what has to run, in the order of the pipeline.
+def _run(repo: Any, task: Task, alone: Sequence[str], asked: Iterable[str]) -> None:
+    """Runs what has to run, in the order of the pipeline; those that were asked have.
 
     Data that nothing needs to read may be absent; DVC then passes over whatever is absent. So
     some stages are run by themselves before, and everything looked for at the end.
     """
+
+    def reproduce(*targets: str, **how: bool) -> None:
+        _settle(repo, asked)
+        if wanted := [name for name in targets if name not in asked]:
+            repo.reproduce(targets=wanted, **how)
+
     for name in alone:
         if name not in task.forced:
-            repo.reproduce(targets=[name], single_item=True)
+            reproduce(name, single_item=True)
     absent = any(not out.exists for s in repo.index.stages if not s.cmd for out in s.outs)
     if task.forced:
-        before = task.stages[: min(map(task.stages.index, task.forced))]
-        if before:
-            repo.reproduce(targets=list(before), allow_missing=absent)
+        reproduce(*task.stages[: min(map(task.stages.index, task.forced))], allow_missing=absent)
         for name in task.forced:
-            repo.reproduce(targets=[name], force=True, single_item=True)
-    targets = [name for name in task.targets if name not in task.forced]
-    if targets:
-        repo.reproduce(targets=targets, allow_missing=absent)
+            reproduce(name, force=True, single_item=True)
+    reproduce(*(n for n in task.targets if n not in task.forced), allow_missing=absent)
     for stage in repo.index.stages:
         for out in stage.outs if getattr(stage, "name", "") in task.stages else ():
             if not out.exists:
