@@ -51,6 +51,7 @@ class Data:
     remote: str = ""  # DVC remote; empty: one of this user, in slipway's home
     cache: str = ""  # DVC cache that checkouts share; empty: builds of a CI server do, others not
     personal: tuple[str, ...] = ()  # columns whose values no finding shows
+    expectations: tuple[str, ...] = ()  # Python modules with expectation classes of the project's
     # who may enter, as chmod has it: the quarantine, which holds rows as they are
     quarantine_mode: str = "0700"
     # the same for a remote that is a folder; empty: 0700 where slipway made it, else as it is
