@@ -19,6 +19,7 @@ from tests.needs import needs
 
 needs("java")
 ENGINES = ("pandas", "spark")
+QUICK = {"spark.sql.shuffle.partitions": "1"}  # the data are small
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 def verdict(project: Project, engine: str, *words: str) -> bytes:
     """The bare verdict that one engine gives."""
-    data = replace(project.config.data, engine=engine, spark_memory="1g")
+    data = replace(project.config.data, engine=engine, spark_memory="1g", spark=QUICK)
     asked = replace(project, config=replace(project.config, data=data))
     out = project.scratch / f"{engine}.json"
     stages.execute(["gate", *words, "--out", str(out)], asked)
