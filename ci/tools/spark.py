@@ -208,6 +208,7 @@ def _properties(data: Data, own: Path) -> dict[str, str]:
         "spark.master": data.spark_master,
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
+        "spark.driver.maxResultSize": "0",  # its memory is the limit
         "spark.driver.memory": data.spark_memory,
         "spark.driver.extraJavaOptions": "-Duser.timezone=UTC",
         "spark.executor.extraJavaOptions": "-Duser.timezone=UTC",
