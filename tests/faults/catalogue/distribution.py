@@ -1,0 +1,199 @@
+"""Faults where each line could be true, and all of them together cannot."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import date, timedelta
+from random import Random
+
+from ..fault import Fault, cells, lines, number_times, to_value
+from ..lines import (
+    AGE,
+    AMOUNT,
+    ASSET,
+    CUSTOMER,
+    DAY,
+    PLACE,
+    POSTCODE,
+    PRICE,
+    PRODUCT,
+    SUBCLASS,
+    Row,
+    basket_of,
+    dated,
+    day_of,
+    of,
+    put,
+    some,
+)
+
+Rows = list[Row]
+
+
+def weighted(weight: Callable[[Row], float]) -> Callable[[Rows, Random], Iterable[Row]]:
+    """As many lines, drawn without repeating one, some far sooner than others."""
+
+    def change(rows: Rows, rng: Random) -> Iterable[Row]:
+        order = sorted(rows, key=lambda row: rng.random() ** (1 / weight(row)), reverse=True)
+        return order[: len(rows) * 9 // 10]
+
+    return change
+
+
+def food_is_rare(row: Row) -> float:
+    return 0.05 if of(row, SUBCLASS) < "120000" else 1.0
+
+
+def top_seller_swapped(rows: Rows, rng: Random) -> Iterable[Row]:
+    """The best-selling product and the rarest have each other's number, subclass and all."""
+    sold = Counter(of(row, PRODUCT) for row in rows).most_common()
+    top, rare = sold[0][0], sold[-1][0]
+    subclass = {of(row, PRODUCT): of(row, SUBCLASS) for row in rows}
+    other = {top: rare, rare: top}
+    for row in rows:
+        product = other.get(of(row, PRODUCT), of(row, PRODUCT))
+        swapped = put(put(row, PRODUCT, product), SUBCLASS, subclass[product])
+        yield swapped if of(row, PRODUCT) in other else row
+
+
+def one_place_floods(rows: Rows, rng: Random) -> Iterable[Row]:
+    """Customers of one postcode come in whole; of the others, a fifth of the lines does."""
+    keep = some(len(rows), 0.2, rng)
+    return [r for place, r in enumerate(rows) if of(r, POSTCODE) == "115" or place in keep]
+
+
+def weekdays_removed(rows: Rows, rng: Random) -> Iterable[Row]:
+    """Baskets spread evenly over the month: a load date in the place of the day of purchase."""
+    first = date(2001, 2, 1)
+    new: dict[tuple[str, str], date] = {}
+    for row in rows:
+        key = basket_of(row)
+        if key not in new:
+            new[key] = first + timedelta(days=rng.randrange(28))
+        yield dated(row, new[key])
+
+
+def one_customer(rows: Rows, rng: Random) -> Iterable[Row]:
+    """A fifth of the lines under one loyalty card: the till's own."""
+    card = rows[0]
+    for place, row in enumerate(rows):
+        hit = place % 5 == 0
+        yield (row[0], *card[1:4], *row[4:]) if hit else row
+
+
+def one_product(rows: Rows, rng: Random) -> Iterable[Row]:
+    """A twentieth of the lines is one product, which nobody bought so often."""
+    sold = rows[0]
+    for place, row in enumerate(rows):
+        yield (*row[:4], *sold[4:]) if place % 20 == 0 else row
+
+
+def new_products(rows: Rows, rng: Random) -> Iterable[Row]:
+    """A third of the assortment under new numbers, subclasses and prices as they were."""
+    known = sorted({of(row, PRODUCT) for row in rows})
+    chosen = {known[place] for place in some(len(known), 1 / 3, rng)}
+    new = {product: f"9{product[1:]}" for product in chosen}
+    return [put(row, PRODUCT, new.get(of(row, PRODUCT), of(row, PRODUCT))) for row in rows]
+
+
+def assortment_narrowed(rows: Rows, rng: Random) -> Iterable[Row]:
+    """Every product is its subclass' best-seller: an export that joined by subclass."""
+    best: dict[str, tuple[int, str]] = {}
+    for (subclass, product), sold in Counter(
+        (of(row, SUBCLASS), of(row, PRODUCT)) for row in rows
+    ).items():
+        best[subclass] = max(best.get(subclass, (0, "")), (sold, product))
+    return [put(row, PRODUCT, best[of(row, SUBCLASS)][1]) for row in rows]
+
+
+def shuffled_sales(rows: Rows, rng: Random) -> Iterable[Row]:
+    """Products sold as often as any other of the month: popularity is gone."""
+    kinds = sorted({row[PLACE[SUBCLASS] : PLACE[PRODUCT] + 1] for row in rows})
+    return [(*row[:4], *rng.choice(kinds), *row[6:]) for row in rows]
+
+
+def noisy(text: str, rng: Random) -> str:
+    return str(max(1, round(float(text) * rng.choice((0.25, 0.5, 2, 4)))))
+
+
+FAULTS = (
+    Fault(
+        "the mix of classes shifted",
+        lines("food mostly left out", weighted(food_is_rare), to=SUBCLASS),
+        ("drift", f"psi {SUBCLASS}"),
+    ),
+    Fault(
+        "the top seller is swapped",
+        lines("top and rarest exchanged", top_seller_swapped, to=PRODUCT),
+        ("drift", f"ranking {PRODUCT}"),
+    ),
+    Fault(
+        "one shop floods",
+        lines("one place kept, of others a fifth", one_place_floods, to=POSTCODE),
+        ("drift", f"psi {POSTCODE}"),
+    ),
+    Fault(
+        "everybody lives in one place",
+        cells(POSTCODE, "made constant", to_value("115")),
+        ("drift", f"constant {POSTCODE}"),
+    ),
+    Fault(
+        "everybody buys one piece",
+        cells(AMOUNT, "made constant", to_value("1")),
+        ("drift", f"constant {AMOUNT}"),
+    ),
+    Fault(
+        "prices are re-scaled by 3 %",
+        cells(PRICE, "multiplied by 1.03", number_times(1.03)),
+        ("drift", f"level {PRICE}"),
+    ),
+    Fault(
+        "costs are re-scaled by a tenth",
+        cells(ASSET, "multiplied by 0.9", number_times(0.9)),
+        ("drift", f"level {ASSET}"),
+    ),
+    Fault(
+        "prices are noise",
+        cells(PRICE, "multiplied by chance", noisy),
+        ("drift", f"psi {PRICE}"),
+    ),
+    Fault(
+        "amounts are a trader's",
+        cells(AMOUNT, "multiplied by 24", number_times(24), share=0.1),
+        ("drift", f"psi {AMOUNT}"),
+    ),
+    Fault(
+        "seasonality is removed",
+        lines("spread over the month", weekdays_removed, to=DAY),
+        ("drift", "weekdays"),
+    ),
+    Fault(
+        "one customer has a fifth of the lines",
+        lines("made one in a fifth", one_customer, to=CUSTOMER),
+        ("drift", f"concentration {CUSTOMER}"),
+    ),
+    Fault(
+        "one product has a twentieth of the lines",
+        lines("made one in a twentieth", one_product, to=PRODUCT),
+        ("drift", f"concentration {PRODUCT}"),
+    ),
+    Fault(
+        "a third of the products is new",
+        lines("a third renumbered", new_products, to=PRODUCT),
+        ("drift", f"new {PRODUCT}"),
+    ),
+    Fault(
+        "only best-sellers are left",
+        lines("narrowed to best-sellers", assortment_narrowed, to=PRODUCT),
+        ("drift", f"ranking {PRODUCT}"),
+    ),
+    Fault(
+        "every product sells as well as any other",
+        lines("drawn evenly", shuffled_sales, to=f"{SUBCLASS} and {PRODUCT}"),
+        ("drift", f"ranking {PRODUCT}"),
+    ),
+    Fault(
+        "everybody is old",
+        cells(AGE, "set to over 65 in a third", to_value(">65"), share=0.33),
+        ("drift", f"psi {AGE}"),
+    ),
+)
