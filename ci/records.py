@@ -29,6 +29,8 @@ class Finding:
     expected: Any
     message: str
     where: str = ""
+    column: str = ""  # which it is about, if one
+    rows: tuple[dict[str, Any], ...] = ()  # some of those that offend, personal values masked
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import ConfigError
 from ..records import Finding, Outcome, Verdict, canonical, digest_of
 from ..typed import Mismatch, build
+from .offending import Offending
 
 SUBJECTS = ("lint", "data", "prepared", "tests", "model", "image", "service")
 # asked where `delivery.toml` names no gate for the subject
@@ -101,7 +102,7 @@ def judge(
     """
     findings: list[Finding] = []
     for gate in gates:
-        answers = list(gate.module.judge(evidence, gate.settings))
+        answers = [_finding(a) for a in gate.module.judge(evidence, gate.settings)]
         findings += answers or [
             Finding(gate.name, "block", None, "an answer", "the gate gave no answer")
         ]
@@ -119,6 +120,13 @@ def judge(
         settings_digest=settings_digest(gates),
         unproven=tuple(unproven),
     )
+
+
+def _finding(answer: Finding | Offending) -> Finding:
+    """A gate's answer with some of the rows that it is about, where it does not pass."""
+    if isinstance(answer, Finding):
+        return answer
+    return answer.finding
 
 
 def worst(findings: Sequence[Finding]) -> Outcome:

@@ -87,7 +87,7 @@ def ask(
     """One finding an expectation, one on the suite itself.
 
     Args:
-        table: an Arrow table, or None where there is none.
+        table: an ibis table, or None where there is none.
         name: what the suite should be called.
         at_least: how many different expectations it has to hold.
         personal: columns of whose values nothing is shown.
@@ -104,13 +104,14 @@ def ask(
     )
     if suite is None:
         return
-    if table is None or not table.num_rows > 0:
+    filled = columns.filled(table) if table is not None else {}
+    if not any(column.rows > 0 for column in filled.values()):
         missing = f"the table {name} is empty"
         yield Finding(GATE, "block", 0, "at least 1 row", missing, f"{name} rows")
         return
     open_questions = []
     for place, expectation in zip(_places(suite), suite.expectations, strict=True):
-        if problem := _unanswerable(expectation, table):
+        if problem := _unanswerable(expectation, filled):
             yield _finding(expectation, place, "block", problem, measured=None)
         else:
             open_questions.append((place, expectation))
@@ -131,7 +132,7 @@ def _places(suite: Suite) -> list[str]:
     return places
 
 
-def _unanswerable(expectation: Expectation, table: Any) -> str:
+def _unanswerable(expectation: Expectation, filled: Mapping[str, columns.Filled]) -> str:
     """Why an expectation's success would mean nothing, or nothing."""
     mostly = expectation.kwargs.get("mostly", 1)
     if isinstance(mostly, int | float) and not mostly > 0:
@@ -139,7 +140,7 @@ def _unanswerable(expectation: Expectation, table: Any) -> str:
     for key in BOUNDS:
         if key in expectation.kwargs and expectation.kwargs[key] in ([], {}, ""):
             return f"it asks nothing: {key} is empty"
-    problems = (columns.problem_of(table, name) for name in expectation.about)
+    problems = (columns.problem_of(filled, name) for name in expectation.about)
     return next((problem for problem in problems if problem), "")
 
 
@@ -274,11 +275,11 @@ def _batch(table: Any) -> Any:
     """The table as Great Expectations reads it: it is fast on 64-bit numbers alone."""
     import pyarrow as pa
 
+    rows = table.to_pyarrow()
     wide = [
-        pa.field(f.name, pa.int64() if pa.types.is_integer(f.type) else f.type)
-        for f in table.schema
+        pa.field(f.name, pa.int64() if pa.types.is_integer(f.type) else f.type) for f in rows.schema
     ]
-    frame = table.cast(pa.schema(wide)).to_pandas(date_as_object=False)
+    frame = rows.cast(pa.schema(wide)).to_pandas(date_as_object=False)
     source = _context().data_sources.add_or_update_pandas("tables")
     asset = source.add_dataframe_asset("table")
     return asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": frame})

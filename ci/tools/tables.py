@@ -21,6 +21,7 @@ MAX_HEADER = 65_536  # bytes
 SAFE = re.compile(  # what may be shown of Arrow's messages: the rest quotes somebody's line
     r"(Row #\d+: )?Expected \d+ columns, got \d+|straddling object|Empty CSV file|invalid UTF8"
 )
+TEXT = " (text)"  # behind the name of a column that is kept as it was written
 Parser = Callable[[str], Any]
 
 
@@ -48,7 +49,7 @@ def header(path: Path) -> list[str]:
 
 
 def read_csv(path: Path) -> Any:
-    """A CSV file as an Arrow table of text columns.
+    """A CSV file as an Arrow table of text columns, each value kept once (a dictionary).
 
     Raises:
         Unreadable: it is not one.
@@ -60,15 +61,19 @@ def read_csv(path: Path) -> Any:
     if len(set(names)) < len(names):
         raise Unreadable("two columns have one name")
     options = arrow_csv.ConvertOptions(
-        column_types=dict.fromkeys(names, pa.string()),
+        column_types=dict.fromkeys(names, pa.dictionary(pa.int32(), pa.string())),
         strings_can_be_null=True,
         quoted_strings_can_be_null=True,
         null_values=[""],
     )
     try:
-        return arrow_csv.read_csv(path, convert_options=options)
+        table = arrow_csv.read_csv(path, convert_options=options)
     except (pa.ArrowException, OSError) as error:
         raise Unreadable(_reason(error, "it is no table")) from error
+    encoded = [
+        c if pa.types.is_dictionary(c.type) else c.dictionary_encode() for c in table.columns
+    ]
+    return pa.table(encoded, names=table.column_names)  # Arrow reads a quoted name behind a mark
 
 
 def _reason(error: Exception, otherwise: str) -> str:
@@ -90,35 +95,58 @@ def read_parquet(path: Path) -> Any:
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(path).read()
+        table = pq.ParquetFile(path).read()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise Unreadable(_reason(error, "it is no Parquet file")) from error
+    names = {name.casefold() for name in table.column_names}
+    if not names or len(names) < table.num_columns:
+        raise Unreadable("two columns have one name" if names else "it has no column")
+    return table
+
+
+def nothing(columns: Mapping[str, str]) -> Any:
+    """The Arrow table of the declared columns without a row."""
+    import pyarrow as pa
+
+    none = pa.array([], pa.dictionary(pa.int32(), pa.string()))
+    return typed(pa.table(dict.fromkeys(columns, none)), columns)[0]
 
 
 def check_kinds(columns: Mapping[str, str]) -> None:
-    """Refuses kinds that no column can have.
+    """Refuses kinds that no column can have, and names that engines would take for one.
 
     Raises:
-        ConfigError: `delivery.toml` declares such a kind.
+        ConfigError: `delivery.toml` declares such a kind, or two such names.
     """
+    if len({name.casefold() for name in columns}) < len(columns):
+        where, todo = "delivery.toml [data.columns]", "rename one of them in the data"
+        raise ConfigError("two columns differ only in small and capital letters", where, todo)
     for name, kind in columns.items():
         if kind != "text":
             _parser(kind, f"data.columns.{name}")
 
 
 def typed(table: Any, columns: Mapping[str, str]) -> tuple[Any, dict[str, int]]:
-    """An Arrow table with its declared columns typed, and how many values were not of their kind.
+    """An Arrow table of the declared columns, typed, and how many values were not of their kind.
+
+    Where there are such values, a column more holds the text: `<name> (text)`.
 
     Args:
-        table: text columns; one that is not declared stays text, one that is missing stays so.
+        table: text columns, as `read_csv` gives them; one that is missing stays so.
     """
-    malformed = {}
+    import pyarrow as pa
+
+    found, malformed = {}, {}
     for name, kind in columns.items():
-        if kind != "text" and name in table.column_names:
-            column = _typed(table[name], kind)
-            malformed[name] = column.null_count - table[name].null_count
-            table = table.set_column(table.column_names.index(name), name, column)
-    return table, malformed
+        if name not in table.column_names:
+            continue
+        found[name] = table[name]
+        if kind != "text":
+            found[name] = _typed(table[name], kind)
+            malformed[name] = found[name].null_count - table[name].null_count
+            if malformed[name]:
+                found[f"{name}{TEXT}"] = table[name]
+    return pa.table(found), malformed
 
 
 def _typed(column: Any, kind: str) -> Any:
@@ -132,7 +160,7 @@ def _typed(column: Any, kind: str) -> Any:
             [None if text is None else parse(text) for text in chunk.dictionary.to_pylist()],
             kinds.get(kind, pa.timestamp("us")),
         ).take(chunk.indices)
-        for chunk in column.dictionary_encode().chunks
+        for chunk in column.chunks
     ]
     return pa.chunked_array(chunks, kinds.get(kind, pa.timestamp("us")))
 

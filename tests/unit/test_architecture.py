@@ -13,6 +13,9 @@ CI = ROOT / "ci"
 HEAVY = {
     "tensorflow",
     "great_expectations",
+    "ibis",
+    "duckdb",
+    "pyspark",
     "dvc",
     "pandas",
     "pyarrow",

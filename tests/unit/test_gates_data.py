@@ -6,11 +6,12 @@ import io
 import json
 import math
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import ibis
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from slipway.errors import ConfigError, EvidenceError
 from slipway.gates import configured, judge, prepared, suites
 from slipway.gates.data import DataEvidence, RawFile, Reading, completeness, files
+from slipway.gates.offending import Offending
 from slipway.gates.prepared import completeness as prepared_completeness
 from slipway.gates.prepared import integrity
 from slipway.records import Finding
@@ -27,6 +29,11 @@ from slipway.tools import dvc, folders, source, tables
 COLUMNS = {"DAY": "date %m/%d/%Y", "WHO": "text", "PIECES": "integer", "PRICE": "number"}
 DIGEST = "md5:" + "0" * 32 + ".dir"
 DAYS = [datetime.datetime(2000, 11, day) for day in (1, 1, 2, 3)]
+
+
+def findings(answers: Iterable[Finding | Offending]) -> list[Finding]:
+    """Answers without the rows that they are about."""
+    return [a.finding if isinstance(a, Offending) else a for a in answers]
 
 
 def blocked(findings: Sequence[Finding]) -> set[str]:
@@ -55,7 +62,8 @@ def evidence(
     """Good evidence but for the changes."""
     table = raw_table() if table is None else table
     malformed = changes.pop("malformed", {"DAY": 0, "PIECES": 0, "PRICE": 0})
-    reading = Reading(tuple(raw if raw is not None else [raw_file()]), table, malformed)
+    files = tuple(raw if raw is not None else [raw_file()])
+    reading = Reading(files, ibis.memtable(table), malformed)
     good = DataEvidence(lambda: reading, DIGEST, DIGEST, COLUMNS, None)
     return replace(good, **changes)
 
@@ -145,7 +153,7 @@ COMPLETENESS_FAULTS: dict[str, tuple[Any, Mapping[str, Any], Mapping[str, Any], 
         {"months in 2000-11.csv"},
     ),
     "no line": (raw_table().slice(0, 0), {}, {}, {"rows", "column DAY", "duplicates", "days"}),
-    "no table": (pa.table({}), {}, {}, {"rows", "column DAY", "duplicates", "days"}),
+    "no table": (tables.nothing(COLUMNS), {}, {}, {"rows", "column DAY", "duplicates", "days"}),
 }
 
 
@@ -205,7 +213,8 @@ def prepared_evidence(
 ) -> prepared.PreparedEvidence:
     found = {**prepared_tables(), **changes}
     cleaning = cleaning or prepared.Cleaning(DIGEST, GOOD_ROWS, {"duplicates": 1})
-    reading = prepared.Reading({k: t for k, t in found.items() if t is not None}, {}, cleaning)
+    tables = {name: ibis.memtable(t) for name, t in found.items() if t is not None}
+    reading = prepared.Reading(tables, {}, cleaning)
     return prepared.PreparedEvidence(lambda: reading, DIGEST)
 
 
@@ -257,7 +266,8 @@ INTEGRITY_FAULTS: dict[str, tuple[Mapping[str, Any], set[str]]] = {
 @pytest.mark.parametrize("name", INTEGRITY_FAULTS)
 def test_the_integrity_gate_stops(name: str) -> None:
     changes, expected = INTEGRITY_FAULTS[name]
-    found = list(integrity.judge(prepared_evidence(**changes), integrity.Settings((RELATION,))))
+    answers = integrity.judge(prepared_evidence(**changes), integrity.Settings((RELATION,)))
+    found = findings(answers)
     assert expected <= blocked(found)
     assert bool(expected) == bool(blocked(found))
 
@@ -354,7 +364,7 @@ def test_a_suite_that_cannot_be_parsed_is_a_wrong_configuration(name: str) -> No
 
 def asked(entries: Sequence[Mapping[str, Any]], table: Any, at_least: int = 1) -> list[Finding]:
     suite = suites.parse("raw", json.dumps({"expectations": entries}).encode(), "raw.json")
-    return list(suites.ask(suite, table, name="raw", at_least=at_least, personal=()))
+    return list(suites.ask(suite, ibis.memtable(table), name="raw", at_least=at_least, personal=()))
 
 
 def between(**kwargs: Any) -> dict[str, Any]:
@@ -399,7 +409,7 @@ def test_an_empty_table_blocks_whatever_the_suite_says() -> None:
 
 
 def test_a_missing_suite_blocks() -> None:
-    (found,) = suites.ask(None, raw_table(), name="raw", at_least=1, personal=())
+    (found,) = suites.ask(None, ibis.memtable(raw_table()), name="raw", at_least=1, personal=())
     assert (found.outcome, found.where) == ("block", "raw")
 
 

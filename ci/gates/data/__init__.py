@@ -34,7 +34,9 @@ class Reading:
     """What reading the raw files gave.
 
     Attributes:
-        table: an Arrow table of all files that can be read, typed as declared.
+        table: an ibis table of all files that can be read: those of the declared columns that are
+            there, typed as declared; what is empty or not of its kind is null. Where a column has
+            values of another kind, `<name> (text)` holds it as it was written.
         malformed: column → values that are not of its kind.
     """
 

@@ -27,13 +27,14 @@ class Settings:
 
 def judge(evidence: DataEvidence, settings: Settings) -> Iterable[Finding]:
     """One finding a question; one a column, one a month."""
-    rows = evidence.reading.table.num_rows
+    columns = filled.filled(evidence.reading.table)
+    rows = next(iter(columns.values())).rows
     yield _between("rows", rows, settings.min_rows, None, "lines in all")
-    yield from filled.judge(GATE, evidence.reading.table, tuple(evidence.columns))
+    yield from filled.judge(GATE, columns, tuple(evidence.columns))
     for name, kind in evidence.columns.items():
         if kind != "text":
             yield _malformed(name, kind, evidence.reading.malformed.get(name))
-    yield _duplicates(evidence, settings)
+    yield _duplicates(evidence, settings, rows)
     yield from _dates(evidence, settings)
     if settings.month_in_name:
         for file in evidence.reading.files:
@@ -54,9 +55,8 @@ def _malformed(name: str, kind: str, count: int | None) -> Finding:
     )
 
 
-def _duplicates(evidence: DataEvidence, settings: Settings) -> Finding:
-    rows = evidence.reading.table.num_rows
-    repeated = int(evidence.reading.table.to_pandas().duplicated().sum()) if rows else 0
+def _duplicates(evidence: DataEvidence, settings: Settings, rows: int) -> Finding:
+    repeated = rows - int(evidence.reading.table.distinct().count().execute())
     share = repeated / rows if rows else float("nan")
     good = share <= settings.max_duplicates
     return Finding(
@@ -71,11 +71,11 @@ def _duplicates(evidence: DataEvidence, settings: Settings) -> Finding:
 
 def _dates(evidence: DataEvidence, settings: Settings) -> Iterator[Finding]:
     name = next((n for n, kind in evidence.columns.items() if kind.startswith("date ")), "")
-    if name not in evidence.reading.table.column_names:
+    if name not in evidence.reading.table.columns:
         missing = "there is no date column to count days by"
         yield Finding(GATE, "block", None, "a date column", missing, "days")
         return
-    days = _rows_per_day(evidence.reading.table[name])
+    days = _rows_per_day(evidence.reading.table, name)
     months: dict[str, int] = {}
     for day, count in days.items():
         month = f"{day:%Y-%m}"
@@ -86,13 +86,10 @@ def _dates(evidence: DataEvidence, settings: Settings) -> Iterator[Finding]:
     yield from _days(days, settings)
 
 
-def _rows_per_day(column: Any) -> dict[Any, int]:
-    counts = column.drop_null().value_counts()
-    pairs = ((entry["values"].as_py(), entry["counts"].as_py()) for entry in counts)
-    days: dict[Any, int] = {}
-    for moment, count in pairs:
-        days[moment.date()] = days.get(moment.date(), 0) + count
-    return days
+def _rows_per_day(table: Any, name: str) -> dict[Any, int]:
+    dated = table.filter(table[name].notnull())
+    days = dated.group_by(day=dated[name].date()).aggregate(rows=dated.count())
+    return {found["day"]: found["rows"] for found in days.to_pyarrow().to_pylist()}
 
 
 def _days(days: dict[Any, int], settings: Settings) -> Iterator[Finding]:

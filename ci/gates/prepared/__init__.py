@@ -22,7 +22,7 @@ class Reading:
     """What reading the prepared folder gave.
 
     Attributes:
-        tables: name → Arrow table of each Parquet file that can be read.
+        tables: name → ibis table of each Parquet file that can be read.
         problems: file → why it cannot be read.
     """
 

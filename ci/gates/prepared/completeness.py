@@ -26,15 +26,15 @@ def judge(evidence: PreparedEvidence, settings: Settings) -> Iterable[Finding]:
     for file, problem in sorted(reading.problems.items()):
         message = f"{file}: {problem}"
         yield Finding(GATE, "block", problem, "a readable file", message, file)
+    tables = {name: columns.filled(table) for name, table in reading.tables.items()}
     for name, floor in settings.min_rows.items():
-        table = reading.tables.get(name)
-        rows = 0 if table is None else table.num_rows
-        good = table is not None and rows >= max(floor, 1)
-        message = f"{name} has {rows} rows" if table is not None else f"there is no table {name}"
+        rows = next(iter(tables[name].values())).rows if name in tables else 0
+        good = name in tables and rows >= max(floor, 1)
+        message = f"{name} has {rows} rows" if name in tables else f"there is no table {name}"
         expected = f"at least {max(floor, 1)}"
         yield Finding(GATE, "pass" if good else "block", rows, expected, message, f"{name} rows")
-    for name, table in reading.tables.items():
-        yield from columns.judge(GATE, table, table.column_names, f"{name} ")
+    for name, found in tables.items():
+        yield from columns.judge(GATE, found, tuple(found), f"{name} ")
     if reading.cleaning is None:
         missing = "nothing says how the data was cleaned"
         yield Finding(GATE, "block", None, "cleaning.json", missing, "cleaning.json")

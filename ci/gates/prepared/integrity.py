@@ -9,14 +9,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...records import Finding
+from ...records import Finding, Outcome
 from ...typed import Mismatch
+from ..offending import Offending
 from . import PreparedEvidence
 
 GATE = "integrity"
-SUFFIX = " of rows"
+OF_ROWS, LARGEST = " of rows", " of rows, the largest"
 RELATIVE = 1e-9  # sums of floats, in whatever order they were added
-FUNCTIONS = {"sum": "sum", "min": "min", "max": "max", "distinct": "count_distinct"}
+Found = Finding | Offending
+FUNCTIONS = {"sum": "sum", "min": "min", "max": "max", "distinct": "nunique"}
 
 
 @dataclass(frozen=True)
@@ -42,39 +44,41 @@ class Settings:
     relations: tuple[Relation, ...]  # which table sums up which, by which key
 
 
-def judge(evidence: PreparedEvidence, settings: Settings) -> Iterable[Finding]:
+def judge(evidence: PreparedEvidence, settings: Settings) -> Iterable[Found]:
     """One finding a table's count, a relation's keys, a column that sums up."""
     tables = evidence.reading.tables
     cleaning = evidence.reading.cleaning
     for name, table in tables.items():
         counted = cleaning.rows.get(name) if cleaning else None
-        good = counted == table.num_rows
-        message = f"{name} has {table.num_rows} rows, cleaning.json says {counted}"
-        yield _finding(f"{name} rows", message, table.num_rows, counted, good=good)
+        rows = int(table.count().execute())
+        message = f"{name} has {rows} rows, cleaning.json says {counted}"
+        yield _finding(f"{name} rows", message, rows, counted, good=counted == rows)
     for relation in settings.relations:
         yield from _relation(relation, tables)
 
 
-def _relation(relation: Relation, tables: Any) -> Iterator[Finding]:
+def _relation(relation: Relation, tables: Any) -> Iterator[Found]:
     where = f"{relation.rows} → {relation.table}"
     if missing := _missing(relation, tables):
         yield _finding(where, f"there is no {', no '.join(missing)}", missing, "both", good=False)
         return
     rows, table, key = tables[relation.rows], tables[relation.table], list(relation.key)
-    grouped = rows.group_by(key).aggregate(_aggregations(relation))
-    distinct = table.group_by(key).aggregate([]).num_rows
+    grouped = rows.group_by(key).aggregate(**_summary(rows, relation))
     name = ", ".join(key)
-    unique = distinct == table.num_rows
-    repeats = table.num_rows - distinct
+    repeated = table.group_by(key).having(table.count() > 1).aggregate()
+    repeats = _count(table) - _count(table.select(key).distinct())
     message = f"{repeats} rows of {relation.table} repeat {name}"
-    yield _finding(f"{where}: one row a key", message, repeats, 0, good=unique)
+    place = f"{where}: one row a key"
+    yield Offending(_finding(place, message, repeats, 0, good=repeats == 0), repeated)
     for left, right, text in (
         (grouped, table, f"{name} of {relation.rows} that {relation.table} does not know"),
         (table, grouped, f"{name} of {relation.table} without {relation.rows}"),
     ):
-        orphans = left.select(key).join(right.select(key), key, join_type="left anti").num_rows
-        yield _finding(f"{where}: {text}", f"{orphans} {text}", orphans, 0, good=orphans == 0)
-    joined = table.join(grouped, key, join_type="inner", right_suffix=SUFFIX)
+        unknown = left.anti_join(right, key)
+        orphans = _count(unknown)
+        found = _finding(f"{where}: {text}", f"{orphans} {text}", orphans, 0, good=orphans == 0)
+        yield Offending(found, unknown)
+    joined = table.inner_join(grouped, key)
     for column, how in relation.equals.items():
         yield _equal(joined, column, how, where)
 
@@ -85,52 +89,59 @@ def _missing(relation: Relation, tables: Any) -> list[str]:
     needed[relation.rows] |= {how.partition(" ")[2] for how in relation.equals.values()} - {""}
     missing = [f"table {name}" for name in needed if name not in tables]
     for name, columns in needed.items():
-        known = tables[name].column_names if name in tables else columns
+        known = tables[name].columns if name in tables else columns
         missing += [f"column {name}.{column}" for column in sorted(columns - set(known))]
     return missing
 
 
-def _aggregations(relation: Relation) -> list[tuple[Any, str]]:
-    wanted: set[tuple[Any, str]] = {((), "count_all")}
-    for how in relation.equals.values():
+def _summary(rows: Any, relation: Relation) -> dict[str, Any]:
+    """What the rows of a key come to, under names that no column of the summary has."""
+    summary = {}
+    for column, how in relation.equals.items():
         word, _, of = how.partition(" ")
-        if word == "same":
-            wanted |= {(of, "min"), (of, "max")}
-        elif of:
-            wanted.add((of, FUNCTIONS[word]))
-    return [(list(of) if of == () else of, word) for of, word in sorted(wanted, key=str)]
+        if how == "rows":
+            summary[f"{column}{OF_ROWS}"] = rows.count()
+        elif word == "same":
+            summary[f"{column}{OF_ROWS}"] = rows[of].min()
+            summary[f"{column}{LARGEST}"] = rows[of].max()
+        else:
+            summary[f"{column}{OF_ROWS}"] = getattr(rows[of], FUNCTIONS[word])()
+    return summary
 
 
-def _equal(joined: Any, column: str, how: str, where: str) -> Finding:
-    word, _, of = how.partition(" ")
-    names = {
-        "rows": ["count_all"],
-        "same": [f"{of}_min", f"{of}_max"],
-    }.get(word) or [f"{of}_{FUNCTIONS[word]}"]
-    agreeing = min(_agreeing(joined, column, name) for name in names)
-    wrong = joined.num_rows - agreeing
-    good = wrong == 0 and joined.num_rows > 0
-    message = f"{wrong} of {joined.num_rows} rows differ: {column} is not '{how}'"
+def _equal(joined: Any, column: str, how: str, where: str) -> Found:
+    same = _same(joined[column], joined[f"{column}{OF_ROWS}"])
+    if how.startswith("same "):
+        same &= _same(joined[column], joined[f"{column}{LARGEST}"])
+    (found,) = joined.aggregate(rows=joined.count(), same=same.sum()).to_pyarrow().to_pylist()
+    rows, wrong = found["rows"], found["rows"] - (found["same"] or 0)
+    message = f"{wrong} of {rows} rows differ: {column} is not '{how}'"
+    good = wrong == 0 and rows > 0
     if good:
         message = f"{column} is '{how}' in every row"
-    return _finding(f"{where}: {column} = {how}", message, wrong, 0, good=good)
+    answer = _finding(f"{where}: {column} = {how}", message, wrong, 0, good=good, column=column)
+    return Offending(answer, joined.filter(~same))
 
 
-def _agreeing(joined: Any, column: str, summed: str) -> int:
-    """In how many rows two columns hold the same value; null and NaN agree with nothing."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
+def _same(left: Any, right: Any) -> Any:
+    """Whether two columns hold the same value; null and NaN agree with nothing."""
+    import ibis
 
-    left = joined[column]
-    right = joined[summed + SUFFIX if summed + SUFFIX in joined.column_names else summed]
-    if pa.types.is_floating(left.type) or pa.types.is_floating(right.type):
-        left, right = left.cast(pa.float64()), right.cast(pa.float64())
-        scale = pc.max_element_wise(pc.abs(left), pc.abs(right), 1.0)
-        same = pc.less_equal(pc.abs(pc.subtract(left, right)), pc.multiply(scale, RELATIVE))
+    if left.type().is_floating() or right.type().is_floating():
+        left, right = left.cast("float64"), right.cast("float64")
+        scale = ibis.greatest(left.abs(), right.abs(), 1.0)
+        same = ((left - right).abs() <= scale * RELATIVE) & ~left.isnan() & ~right.isnan()
     else:
-        same = pc.equal(left, right)
-    return int(pc.sum(same).as_py() or 0)
+        same = left == right
+    return same.fill_null(False)
 
 
-def _finding(where: str, message: str, measured: Any, expected: Any, *, good: bool) -> Finding:
-    return Finding(GATE, "pass" if good else "block", measured, expected, message, where)
+def _count(table: Any) -> int:
+    return int(table.count().execute())
+
+
+def _finding(
+    where: str, message: str, measured: Any, expected: Any, *, good: bool, column: str = ""
+) -> Finding:
+    outcome: Outcome = "pass" if good else "block"
+    return Finding(GATE, outcome, measured, expected, message, where, column)

@@ -13,7 +13,7 @@ from ...gates import suites
 from ...gates.data import DataEvidence, RawFile, Reading
 from ...gates.data.expectations import SUITE
 from ...records import Dataset, digest_file, read_if_there
-from ...tools import dvc, folders, tables
+from ...tools import dvc, folders, frames, tables
 from . import Subject
 
 SUITES = Path("ml/expectations")
@@ -84,7 +84,8 @@ def _read_all(folder: Path, hashes: Mapping[str, str], columns: Mapping[str, str
             parts += [part] if part else []
         elif not path.is_dir() or path.match("*.csv"):
             files.append(RawFile(name, problem="it is no readable file"))
-    return Reading(tuple(files), *_one_table(parts))
+    table, malformed = _one_table(parts, columns)
+    return Reading(tuple(files), frames.Duck().table("raw", table), malformed)
 
 
 def _read(
@@ -94,13 +95,14 @@ def _read(
     try:
         file = replace(file, ends_with_newline=_ends_with_newline(path))
         file = replace(file, header=tuple(tables.header(path)))
-        table, malformed = tables.typed(tables.read_csv(path), columns)
+        found = tables.read_csv(path)
+        rows = found.num_rows
+        table, malformed = tables.typed(found, columns)
     except (tables.Unreadable, OSError) as error:
         return replace(file, problem=str(error)), None
     first, last = _days(table, columns)
-    declared = any(column in columns for column in table.column_names)
-    file = replace(file, rows=table.num_rows, first=first, last=last)
-    return file, (table, malformed) if declared else None
+    file = replace(file, rows=rows, first=first, last=last)
+    return file, (table, malformed) if table.num_columns else None
 
 
 def _ends_with_newline(path: Path) -> bool:
@@ -123,7 +125,9 @@ def _days(table: Any, columns: Mapping[str, str]) -> tuple[str, str]:
     return ends["min"].date().isoformat(), ends["max"].date().isoformat()
 
 
-def _one_table(parts: list[tuple[Any, dict[str, int]]]) -> tuple[Any, dict[str, int]]:
+def _one_table(
+    parts: list[tuple[Any, dict[str, int]]], columns: Mapping[str, str]
+) -> tuple[Any, dict[str, int]]:
     """All files' rows under each other; a column that a file lacks is null there."""
     import pyarrow as pa
 
@@ -132,8 +136,9 @@ def _one_table(parts: list[tuple[Any, dict[str, int]]]) -> tuple[Any, dict[str, 
         for name, count in counts.items():
             malformed[name] = malformed.get(name, 0) + count
     if not parts:
-        return pa.table({}), malformed
-    return pa.concat_tables([part for part, _ in parts], promote_options="default"), malformed
+        return tables.nothing(columns), malformed
+    whole = pa.concat_tables([part for part, _ in parts], promote_options="default")
+    return whole.unify_dictionaries(), malformed
 
 
 def _listing(project: Project, pointer: dvc.Pointer) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 from ...config import Project
 from ...gates.prepared import Cleaning, PreparedEvidence, Reading
 from ...records import digest_file, digest_tree
-from ...tools import dvc, tables
+from ...tools import dvc, frames, tables
 from . import Subject
 from .data import dataset_record, suite_files, suite_of
 
@@ -48,9 +48,10 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
 def _read_all(folder: Path) -> Reading:
     found: dict[str, Any] = {}
     problems: dict[str, str] = {}
+    engine = frames.Duck()
     for path in sorted(folder.glob("*.parquet")):
         try:
-            found[path.stem] = tables.read_parquet(path)
+            found[path.stem] = engine.table(path.stem, tables.read_parquet(path))
         except tables.Unreadable as error:
             problems[path.name] = str(error)
     cleaning = None
