@@ -40,6 +40,11 @@ class Fault:
     base: Base = "some"
     known: bool = True
 
+    @property
+    def subject(self) -> str:
+        """What is judged: raw data, or prepared tables."""
+        return "prepared" if self.base == "prepared" else "data"
+
 
 @dataclass(frozen=True)
 class Good:

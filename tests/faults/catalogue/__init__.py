@@ -6,7 +6,6 @@ from . import (
     duplicates,
     forms,
     integrity,
-    leakage,
     missing,
     nulls,
     ranges,
@@ -24,7 +23,6 @@ FAMILIES = (
     Family("integrity", integrity.FAULTS),
     Family("distribution", distribution.FAULTS),
     Family("time", time.FAULTS),
-    Family("leakage", leakage.FAULTS),
     Family("tampering", tampering.FAULTS),
     Family("suites", suites.FAULTS),
 )

@@ -1,0 +1,89 @@
+"""The real data that faults are planted in, as the files of a project."""
+
+import functools
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import tomlkit
+
+from ml import params
+from ml.prepare import prepare
+from slipway.records import Dataset, canonical, seal
+from slipway.tools import folders
+from slipway.typed import plain
+from tests.datasets import ENOUGH, real_months
+from tests.projects import ROOT, few_customers
+
+from .fault import Base
+from .lines import Files
+
+PERCENT = 12  # of the customers: 98,000 lines
+PARTS = ("delivery.toml", "params.yaml", "ml/expectations/*.json")
+
+
+@functools.cache
+def base(kind: Base) -> Files:
+    """A project's files with real data: some customers' lines, all lines, or prepared tables."""
+    if kind == "prepared":
+        return prepared(base("some"))
+    months = real_months()
+    chosen = few_customers(months, percent=PERCENT) if kind == "some" else months
+    found = {
+        path.relative_to(ROOT).as_posix(): path.read_bytes()
+        for pattern in PARTS
+        for path in sorted(ROOT.glob(pattern))
+    }
+    if kind == "some":
+        found["delivery.toml"] = with_settings(found["delivery.toml"], ENOUGH)
+    return named({**found, **{f"data/{name}": lines for name, lines in chosen.items()}})
+
+
+def with_settings(content: bytes, changes: Mapping[str, Any]) -> bytes:
+    """`delivery.toml` with other values: `table/key` → value."""
+    document: Any = tomlkit.parse(content.decode())
+    for dotted, value in changes.items():
+        *tables, key = dotted.split("/")
+        table = document
+        for name in tables:
+            table = table.setdefault(name, tomlkit.table())
+        table[key] = value
+    return tomlkit.dumps(document).encode()
+
+
+def named(files: Files) -> Files:
+    """The files as a version of their own: `data.dvc` and the record of the data name them."""
+    data = {p.removeprefix("data/"): files[p] for p in files if p.startswith("data/")}
+    hashes = {
+        name: hashlib.md5(content, usedforsecurity=False).hexdigest()
+        for name, content in data.items()
+    }
+    digest, size = folders.digest(hashes), sum(map(len, data.values()))
+    pointer = (
+        f"outs:\n- md5: {digest.removeprefix('md5:')}\n  size: {size}\n"
+        f"  nfiles: {len(data)}\n  hash: md5\n  path: data\n"
+    )
+    listed = {f"data/{name}": md5 for name, md5 in hashes.items()}
+    record = plain(Dataset(subject=digest, files=listed, bytes=size, source="planted"))
+    sealed = canonical({**record, "seal": seal(record)})
+    return {**files, "data.dvc": pointer.encode(), "delivery/dataset.json": sealed}
+
+
+def prepared(files: Files) -> Files:
+    """The files with what the DVC stage `prepare` makes of their data."""
+    with TemporaryDirectory() as folder:
+        root = Path(folder)
+        put(root, files)
+        settings = params.load(params.Prepare, root / "params.yaml")
+        prepare(root / "data", root / "prepared", settings, root / "data.dvc")
+        tables = {f"prepared/{p.name}": p.read_bytes() for p in (root / "prepared").iterdir()}
+    return {**files, **tables}
+
+
+def put(root: Path, files: Files) -> None:
+    """Writes files into a folder."""
+    for path, content in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(content)

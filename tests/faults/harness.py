@@ -1,0 +1,153 @@
+"""Plants faults in a project of their own and asks its gates, all in this process."""
+
+import argparse
+import functools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+from slipway import config
+from slipway.gates import Gate, asked, judge
+from slipway.records import Finding, Outcome, Verdict
+from slipway.stages.gate import subject_of
+from slipway.stages.subjects import Subject
+
+from .bases import base, named
+from .fault import Base, Fault, Good, Transformation
+from .lines import LAST, Files, path_of
+
+SEED = 7
+
+
+@dataclass
+class Bench:
+    """A project's folder, and what stands in it."""
+
+    root: Path
+    standing: dict[str, bytes] = field(default_factory=dict)
+
+    def put(self, files: Files) -> None:
+        """Writes what differs from what stands there."""
+        for path in self.standing.keys() - files.keys():
+            (self.root / path).unlink()
+        for path, content in files.items():
+            if self.standing.get(path) != content:
+                (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+                (self.root / path).write_bytes(content)
+        self.standing = dict(files)
+
+
+@contextmanager
+def bench() -> Iterator[Bench]:
+    """A bench that is gone afterwards."""
+    with TemporaryDirectory(prefix="slipway-faults-") as folder:
+        yield Bench(Path(folder))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A subject, and the gates that `delivery.toml` names for it."""
+
+    subject: Subject
+    gates: tuple[Gate, ...]
+
+    def verdict(self, gates: Sequence[Gate] | None = None) -> Verdict:
+        """What `slipway gate` judges, of these gates alone where they are given."""
+        return judge(
+            kind=self.subject.kind,
+            of=self.subject.of,
+            gates=self.gates if gates is None else gates,
+            evidence=self.subject.evidence,
+            files=self.subject.files,
+        )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the gates said to one planted fault.
+
+    Attributes:
+        outcome: of the whole verdict.
+        by: the gates with a finding as severe as the fault.
+        named: whether the finding that the fault names is among them.
+        alone: whether that finding says so where its gate is the only one.
+        without: the outcome where that gate and those in `also` are not asked.
+    """
+
+    fault: Fault
+    outcome: Outcome
+    by: tuple[str, ...]
+    named: bool
+    alone: bool
+    without: Outcome
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the finding that should stop it does."""
+        return self.named and self.outcome == self.fault.severity
+
+    @property
+    def problems(self) -> list[str]:
+        """What is not as the catalogue says."""
+        gate, where = self.fault.stopped_by
+        others = tuple(name for name in self.by if name != gate)
+        checks = {
+            f"the verdict is {self.outcome}, not {self.fault.severity}": (
+                self.outcome == self.fault.severity
+            ),
+            f"{gate} does not say so of '{where}'": self.named,
+            f"{gate} alone does not say so": self.alone,
+            f"also stopped by {others}, not by {self.fault.also}": (
+                set(others) == set(self.fault.also)
+            ),
+            f"without these gates it is {self.without}": self.without in ("pass", "skip"),
+        }
+        return [text for text, good in checks.items() if not good]
+
+
+def asked_of(place: Bench, kind: str) -> Asked:
+    """The subject in a bench, collected as `slipway gate KIND` does."""
+    project = config.load(place.root)
+    arguments = argparse.Namespace(subject=kind, data=None, out=None, evaluation=None)
+    return Asked(subject_of(project, arguments), tuple(asked(kind, project.config.gates)))
+
+
+def planted(fault: Fault, seed: int = SEED) -> Files:
+    """The project's files with a fault in them."""
+    files = fault.how.act(base(fault.base), Random(f"{seed} {fault.name}"))
+    return named(files) if fault.known else files
+
+
+def answer(place: Bench, fault: Fault, seed: int = SEED) -> Answer:
+    """What the gates say to a planted fault: all of them, the named one alone, all the others."""
+    place.put({**planted(fault, seed), **reference(fault.base)})
+    found = asked_of(place, fault.subject)
+    verdict = found.verdict()
+    stopping = tuple(f for f in verdict.findings if f.outcome == fault.severity)
+    gate, _ = fault.stopped_by
+    switched_off = {gate, *fault.also}
+    alone = found.verdict([g for g in found.gates if g.name == gate])
+    others = [g for g in found.gates if g.name not in switched_off]
+    return Answer(
+        fault=fault,
+        outcome=verdict.outcome,
+        by=tuple(dict.fromkeys(f.gate for f in stopping)),
+        named=_says_so(stopping, fault),
+        alone=_says_so(alone.findings, fault),
+        without=found.verdict(others).outcome if others else "skip",
+        findings=stopping,
+    )
+
+
+def _says_so(findings: Sequence[Finding], fault: Fault) -> bool:
+    said = [f for f in findings if (f.gate, f.where) == fault.stopped_by]
+    return any(f.outcome == fault.severity for f in said)
+
+
+@functools.cache
+def reference(kind: Base) -> Files:
+    return {}
