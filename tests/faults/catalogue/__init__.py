@@ -8,6 +8,7 @@ from . import (
     integrity,
     missing,
     nulls,
+    prepared,
     ranges,
     suites,
     tampering,
@@ -23,6 +24,7 @@ FAMILIES = (
     Family("integrity", integrity.FAULTS),
     Family("distribution", distribution.FAULTS),
     Family("time", time.FAULTS),
+    Family("prepared tables", prepared.FAULTS),
     Family("tampering", tampering.FAULTS),
     Family("suites", suites.FAULTS),
 )
