@@ -31,6 +31,10 @@ class Finding:
     where: str = ""
     column: str = ""  # which it is about, if one
     rows: tuple[dict[str, Any], ...] = ()  # some of those that offend, personal values masked
+    offending: int = 0  # how many rows offend, where a gate can name them
+    quarantined: int = 0  # how many of them stand in the quarantine
+    file: str = ""  # which file of the quarantine holds them
+    traceback: tuple[str, ...] = ()  # where a gate raised, the innermost call last
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +82,7 @@ class Dataset(Record):
 class Verdict(Record):
     """All gates' answers about one subject."""
 
-    schema: str = "verdict/1"
+    schema: str = "verdict/2"
     subject_kind: str
     of: str
     outcome: Outcome
@@ -86,7 +90,19 @@ class Verdict(Record):
     evidence: dict[str, str]  # file → sha256
     settings_digest: str
     unproven: tuple[str, ...] = ()
+    quarantine: str = ""  # digest of the folder with the offending rows; empty: none were set apart
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataProfile(Record):
+    """What the data of a delivery are like: the next one is compared with it."""
+
+    schema: str = "data-profile/1"
+    question: str  # digest of what decides the data gates' answers but for the reference
+    profile: dict[str, Any]  # numbers about its rows and columns, as in `models/reference.json`
+    suites: dict[str, tuple[dict[str, Any], ...]]  # name → what was expected
+    reference: dict[str, Any] | None  # what it was compared with; null: nothing was released
 
 
 @dataclass(frozen=True, kw_only=True)

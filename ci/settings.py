@@ -46,6 +46,7 @@ class Data:
     remote: str = ""  # DVC remote; empty: one of this user, in slipway's home
     cache: str = ""  # DVC cache that checkouts share; empty: builds of a CI server do, others not
     personal: tuple[str, ...] = ()  # columns whose values no finding shows
+    window_days: int = 28  # the last days, by which data versions are compared; whole weeks
     columns: dict[str, str] = field(default_factory=dict)  # raw header → kind, see tools/tables.py
     source: Source | None = None
 
@@ -256,6 +257,8 @@ def _refuse_odd(config: Config) -> None:
     unknown = [name for name in rules.approvers if not rules.identities.get(name)]
     if rules.two_people and unknown:
         raise Mismatch("approval.identities", f"git's names of '{unknown[0]}' are not there")
+    if not config.data.window_days >= 1:
+        raise Mismatch("data.window_days", "not at least 1")
     if config.retention.releases < 1:
         raise Mismatch("retention.releases", "not at least 1: the live one is among them")
     for key in ("hours", "cache_days"):

@@ -5,15 +5,16 @@ A gate module has a docstring that asks the question, a frozen `Settings`, and
 """
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError
+from ..errors import ConfigError, SlipwayError
 from ..records import Finding, Outcome, Verdict, canonical, digest_of
 from ..typed import Mismatch, build
-from .offending import Offending
+from . import limits, masks, offending, raised
+from .offending import Keep, Offending
 
 SUBJECTS = ("lint", "data", "prepared", "tests", "model", "image", "service")
 # asked where `delivery.toml` names no gate for the subject
@@ -91,42 +92,81 @@ def judge(
     evidence: Any,
     files: Mapping[str, str],
     unproven: Sequence[str] = (),
+    keep: Keep | None = None,
 ) -> Verdict:
-    """All gates' answers as one verdict. No answer blocks.
+    """All gates' answers as one verdict. No answer blocks, and a gate that raises gave none.
 
     Args:
         kind: the subject's kind, one of `SUBJECTS`.
         of: the content digest of the subject.
         evidence: what the gates of this subject read.
         files: file → sha256 of what the answers rest on.
+        keep: sets the offending rows apart, whole and as they are.
+
+    Raises:
+        SlipwayError: the evidence cannot be read.
     """
-    findings: list[Finding] = []
-    for gate in gates:
-        answers = [_finding(a) for a in gate.module.judge(evidence, gate.settings)]
-        findings += answers or [
-            Finding(gate.name, "block", None, "an answer", "the gate gave no answer")
-        ]
+    personal: Sequence[str] = getattr(evidence, "personal", ())
+    answers = [answer for gate in gates for answer in _answers(gate, evidence, personal, keep)]
+    findings = masks.mask(answers, personal, lambda: _tables(evidence))
     if not any(f.outcome in ("pass", "warn", "block") for f in findings):
         findings.append(
             Finding("verdict", "block", len(findings), "at least one answer", "nothing was judged")
         )
+    fitting = limits.fit(findings, RANK)
     return Verdict(
         subject=of,
         subject_kind=kind,
         of=of,
-        outcome=worst(findings),
-        findings=tuple(findings),
-        evidence=dict(files),
+        outcome=worst(fitting),
+        findings=fitting,
+        evidence=limits.files(files),
         settings_digest=settings_digest(gates),
         unproven=tuple(unproven),
     )
 
 
-def _finding(answer: Finding | Offending) -> Finding:
-    """A gate's answer with some of the rows that it is about, where it does not pass."""
-    if isinstance(answer, Finding):
-        return answer
-    return answer.finding
+def _answers(
+    gate: Gate, evidence: Any, personal: Sequence[str], keep: Keep | None
+) -> Iterator[Finding]:
+    """One gate's findings, unmasked; a blocked one where it raises, or gives none."""
+    given, where = False, ""
+    try:
+        for answer in gate.module.judge(evidence, gate.settings):
+            given, where = True, _finding_of(answer).where
+            named = (
+                answer if isinstance(answer, Finding) else offending.named(answer, personal, keep)
+            )
+            yield limits.clean(named)
+    except SlipwayError:
+        raise
+    except Exception as error:  # whatever it raises instead of an answer
+        yield raised.finding(gate.name, error, personal=bool(personal), where=where)
+        return
+    if not given:
+        yield Finding(gate.name, "block", None, "an answer", "the gate gave no answer")
+
+
+def _finding_of(answer: Any) -> Finding:
+    """The finding of an answer.
+
+    Raises:
+        TypeError, ValueError: it is no answer.
+    """
+    finding = answer.finding if isinstance(answer, Offending) else answer
+    if not isinstance(finding, Finding):
+        raise TypeError("an answer is a Finding, or an Offending with one")
+    if finding.outcome not in RANK:
+        raise ValueError("a finding's outcome is one of: " + ", ".join(RANK))
+    return finding
+
+
+def _tables(evidence: Any) -> list[Any]:
+    """The subject's tables, if a gate looked at them: else none can have quoted a value."""
+    reading = vars(evidence).get("reading")
+    if reading is None:
+        return []
+    return list(reading.tables.values()) if hasattr(reading, "tables") else [reading.table]
 
 
 def worst(findings: Sequence[Finding]) -> Outcome:

@@ -21,6 +21,7 @@ COMMANDS = {
     "gate": "judge the data, the prepared data, the model, the image or a service",
     "test": "run one layer of tests and judge it",
     "repro": "dvc repro, hardened for CI",
+    "reference": "write down what production's data were like (a DVC stage)",
     "champion": "write down which model is in production (a DVC stage)",
     "image": "pack the model that will be promoted",
     "deploy": "put the image into an environment, without a failed request",

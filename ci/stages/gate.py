@@ -1,15 +1,19 @@
 """`slipway gate`: judges one subject, writes the verdict, exits 3 where it blocks."""
 
 import argparse
+import contextlib
 import importlib
 import json
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ..config import Project
 from ..errors import SlipwayError
-from ..gates import Gate, asked, judge, settings_digest
+from ..gates import Gate, asked, judge, settings_digest, worst
+from ..gates.reference import Profile
+from ..gates.suites import accepted
 from ..records import (
     Deployment,
     Verdict,
@@ -23,7 +27,7 @@ from ..report import junit, terminal
 from ..settings import CANARY
 from ..tools import git, ledger
 from ..typed import build, plain
-from . import Done, canary, data, promotion, repro, say, warn
+from . import Done, canary, data, profiled, promotion, repro, say, warn
 from .subjects import Subject
 
 KINDS = ("data", "prepared", "model", "image", "service")
@@ -65,13 +69,24 @@ def run(project: Project, args: argparse.Namespace) -> Done:
         unproven=subject.unproven,
     )
     if args.out:
-        _write_bare(project, args.out, verdict)
+        _write_bare(project, args.out, verdict, _profile(project, subject, verdict))
     else:
+        verdict = _today(verdict)
         verdict = record(project, subject, replace(verdict, seconds=time.monotonic() - started))
+        if profile := _profile(project, subject, verdict):
+            profiled.record(project, subject.of, profile)
     terminal.show(verdict, color=project.color)
     if beside and verdict.outcome == "block":
         _take_back(project, verdict)
     return Done(verdict.outcome, verdict.of, 3 if verdict.outcome == "block" else 0)
+
+
+def _today(verdict: Verdict) -> Verdict:
+    """The verdict as it stands today: acceptances end, and DVC's repeatable one can't know when."""
+    findings = accepted.on_the_day(verdict.findings, datetime.now(UTC).date())
+    if findings == verdict.findings:
+        return verdict
+    return replace(verdict, findings=findings, outcome=worst(findings))
 
 
 def _take_back(project: Project, verdict: Verdict) -> None:
@@ -112,10 +127,21 @@ def _marker(project: Project, content: bytes) -> Path:
     return project.scratch / "judged" / digest_of(content).removeprefix("sha256:")
 
 
-def _write_bare(project: Project, path: Path, verdict: Verdict) -> None:
+def _write_bare(project: Project, path: Path, verdict: Verdict, profile: Profile | None) -> None:
     content = canonical(bare(verdict))
     write_atomically(path, content)
-    write_atomically(_marker(project, content), b"")
+    write_atomically(_marker(project, content), canonical(profile))
+
+
+def _profile(project: Project, subject: Subject, verdict: Verdict) -> Profile | None:
+    """What raw data are like that did not block; taken from their DVC stage where that ran here."""
+    if subject.kind != "data" or verdict.outcome == "block":
+        return None
+    marker = _marker(project, canonical(bare(verdict)))
+    with contextlib.suppress(OSError, ValueError):  # it did not, or an older slipway did
+        return build(Profile, json.loads(marker.read_bytes()))
+    profile: Profile = subject.evidence.profile
+    return profile
 
 
 def _judged_here(project: Project, subject: Subject, gates: list[Gate]) -> Verdict | None:

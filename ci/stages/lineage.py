@@ -12,6 +12,7 @@ from ..gates import worst
 from ..records import (
     Approval,
     Candidate,
+    DataProfile,
     Dataset,
     Deployment,
     Evaluation,
@@ -30,9 +31,11 @@ from ..tools import git, ledger, store
 from ..tools.ledger import Event, History
 from . import repositories
 
+PROFILE = "data-profile"  # earlier releases kept none
 KINDS: Mapping[str, type[Record]] = {
     "plan": Plan,
     "dataset": Dataset,
+    PROFILE: DataProfile,
     "candidate": Candidate,
     "evaluation": Evaluation,
     "image": Image,
@@ -160,6 +163,7 @@ def subjects(evidence: Evidence, event: Event) -> Iterator[Link]:
         **dict.fromkeys(("dataset", "data-verdict"), event.dataset),
     }
     wanted |= {CANARY: event.digest} if CANARY in evidence.parsed else {}
+    wanted |= {PROFILE: event.dataset} if PROFILE in evidence.parsed else {}
     for name, subject in wanted.items():
         record = evidence.get(name)
         if record:

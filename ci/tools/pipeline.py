@@ -16,6 +16,7 @@ from .dvc.task import ANSWER, Answer, Task
 from .process import Finished
 
 DVC_STAGES = (
+    "reference",
     "gate-data",
     "prepare",
     "gate-prepared",

@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from ..profiles import profile_of
+from ..reference import WINDOW_DAYS, Profile, Reference
 from ..suites import Suite
+from . import _days
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ class DataEvidence:
         columns: the declared header, in order, and what each column holds.
         suite: the expectations of the raw table, or None where the file is missing.
         listing: file → md5 of the version that `data.dvc` names, where it is known.
+        reference: what production's data were like; None: nothing was released before.
+        window_days: how many of the last days stand for what the data are like now.
     """
 
     read: Callable[[], Reading]
@@ -65,8 +70,21 @@ class DataEvidence:
     suite: Suite | None
     listing: Mapping[str, str] = field(default_factory=dict)
     personal: tuple[str, ...] = ()
+    reference: Reference | None = None
+    window_days: int = WINDOW_DAYS
 
     @cached_property
     def reading(self) -> Reading:
         """The files as they were read."""
         return self.read()
+
+    @cached_property
+    def profile(self) -> Profile:
+        """What the data are like."""
+        table, days = self.reading.table, self.window_days
+        return profile_of(table, self.columns, self.personal, self.expected, days)
+
+    @cached_property
+    def days(self) -> _days.Days:
+        """What each day holds, counted once for all gates."""
+        return _days.read(self.reading.table, self.columns)

@@ -1,12 +1,20 @@
-"""Is all of it there: enough lines each month and day, every column filled, no line twice?"""
+"""Is all of it there: enough lines each month and day, no day lost, every column filled as usual?
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+How many lines a month or a day should have is told by its weekdays in the other months, and in the
+champion's data where there is a champion. An unusual day warns: shops do close.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from ...records import Finding
 from .. import columns as filled
-from . import DataEvidence
+from ..offending import Offending
+from . import DataEvidence, _empty, _limits, _volume
+from ._days import Days, missing, runs
 
 GATE = "completeness"
 
@@ -20,94 +28,146 @@ class Settings:
     max_rows_per_month: int  # ceiling: lines in a calendar month
     min_rows_per_day: int  # floor: lines on the emptiest day
     max_rows_per_day: int  # ceiling: lines on the fullest day
+    first_day: str = ""  # the day that history begins with, as 2000-11-01; empty: any
     max_missing_days: int = 0  # ceiling: days without a line between the first one and the last
-    max_duplicates: float = 0.0  # ceiling: share of lines that repeat another in every column
+    keeps_history: bool = True  # no day that the champion's data had may be lost, the oldest either
+    min_month_ratio: float = 0.65  # floor: a month's lines over those that its weekdays usually have
+    max_month_ratio: float = 1.45  # ceiling of the same
+    max_day_deviation: float = 3.5  # robust standard deviations; a day beyond them warns
+    max_nulls: dict[str, float] = field(default_factory=dict)  # column → ceiling: share; others: 0
+    max_more_nulls: float = 0.01  # ceiling: a month's share above the champion's, or other months'
+    max_nulls_per_day: dict[str, float] = field(default_factory=dict)  # column → ceiling: share
+    min_rows_for_shares: int = 1_000  # a day with fewer lines has no share of its own
     month_in_name: bool = True  # 2000-11.csv holds lines of November 2000 only
 
+    def __post_init__(self) -> None:
+        _limits.refuse_no_day(GATE, first_day=self.first_day)
+        for key in ("max_nulls", "max_nulls_per_day"):
+            shares = {f"{key}.{name}": share for name, share in getattr(self, key).items()}
+            _limits.refuse_no_share(GATE, **shares)
+        _limits.refuse_no_share(GATE, max_more_nulls=self.max_more_nulls)
+        numbers = {k: v for k, v in vars(self).items() if type(v) in (int, float)}
+        _limits.refuse_negative(GATE, **numbers)
+        for low, high in (("min_rows_per_month", "max_rows_per_month"),) + (
+            ("min_rows_per_day", "max_rows_per_day"),
+            ("min_month_ratio", "max_month_ratio"),
+        ):
+            limits = (getattr(self, low), getattr(self, high))
+            _limits.refuse_odd_range(f"{GATE}.{low}, {high}", limits)
 
-def judge(evidence: DataEvidence, settings: Settings) -> Iterable[Finding]:
-    """One finding a question; one a column, one a month."""
-    columns = filled.filled(evidence.reading.table)
-    rows = next(iter(columns.values())).rows
-    yield _between("rows", rows, settings.min_rows, None, "lines in all")
-    yield from filled.judge(GATE, columns, tuple(evidence.columns))
-    for name, kind in evidence.columns.items():
-        if kind != "text":
-            yield _malformed(name, kind, evidence.reading.malformed.get(name))
-    yield _duplicates(evidence, settings, rows)
-    yield from _dates(evidence, settings)
+    def check(self, columns: Mapping[str, str]) -> None:
+        """Refuses columns that are not declared."""
+        for key in ("max_nulls", "max_nulls_per_day"):
+            _limits.refuse_unknown(f"{GATE}.{key}", getattr(self, key), columns)
+
+
+def judge(evidence: DataEvidence, settings: Settings) -> Iterable[Finding | Offending]:
+    """One finding a question; one or more a column, a month."""
+    days, table = evidence.days, evidence.reading.table
+    yield _within("rows", days.whole.rows, (settings.min_rows, None), "lines in all")
+    yield from filled.judge(GATE, filled.filled(table), tuple(evidence.columns))
+    for name in evidence.columns:
+        yield from _nulls(evidence, settings, name)
+    if not days.found:
+        said = "there is no day with a line" if days.column else "no date column is declared"
+        yield Finding(GATE, "block", 0, "at least 1", said, "days", days.column)
+    else:
+        yield from _months(evidence, settings)
+        yield from _days(days, settings)
+        yield from _history(evidence, settings)
     if settings.month_in_name:
         for file in evidence.reading.files:
             if not file.problem:
                 yield _month_of(file.name, file.first, file.last)
 
 
-def _malformed(name: str, kind: str, count: int | None) -> Finding:
-    good = count == 0
-    said = "were not read" if count is None else f"{count} values are none"
-    return Finding(
-        GATE,
-        "pass" if good else "block",
-        count,
-        0,
-        f"every value of {name} is of the kind '{kind}'" if good else f"{name}: {said} ('{kind}')",
-        f"values of {name}",
+def _nulls(
+    evidence: DataEvidence, settings: Settings, name: str
+) -> Iterator[Finding | Offending]:
+    ceiling = settings.max_nulls.get(name, 0.0)
+    limits = _empty.Limits(
+        whole=ceiling,
+        more=settings.max_more_nulls,
+        day=settings.max_nulls_per_day.get(name, math.nan),
+        min_rows=settings.min_rows_for_shares,
     )
+    return _empty.judge(GATE, evidence, name, limits)
 
 
-def _duplicates(evidence: DataEvidence, settings: Settings, rows: int) -> Finding:
-    repeated = rows - int(evidence.reading.table.distinct().count().execute())
-    share = repeated / rows if rows else float("nan")
-    good = share <= settings.max_duplicates
-    return Finding(
-        GATE,
-        "pass" if good else "block",
-        share,
-        f"at most {settings.max_duplicates:g}",
-        f"{repeated} of {rows} lines repeat another in every column",
-        "duplicates",
-    )
+def _months(evidence: DataEvidence, settings: Settings) -> Iterator[Finding]:
+    days = evidence.days
+    limits = (settings.min_rows_per_month, settings.max_rows_per_month)
+    for month, found in days.months.items():
+        yield _within(f"month {month}", found.rows, limits, f"lines in {month}")
+    usual = (settings.min_month_ratio, settings.max_month_ratio)
+    for month, ratio in _volume.month_ratios(days.rows, _past(evidence)).items():
+        where = f"usual month {month}"
+        if math.isnan(ratio):
+            message = "there is no other month to tell by what is usual"
+            yield Finding(GATE, "skip", None, _limits.between(usual), message, where, days.column)
+        else:
+            message = f"{month} has {ratio:.2f} times the lines that its weekdays usually have"
+            yield _limits.within(GATE, where, ratio, usual, message, column=days.column)
 
 
-def _dates(evidence: DataEvidence, settings: Settings) -> Iterator[Finding]:
-    name = next((n for n, kind in evidence.columns.items() if kind.startswith("date ")), "")
-    if name not in evidence.reading.table.columns:
-        missing = "there is no date column to count days by"
-        yield Finding(GATE, "block", None, "a date column", missing, "days")
-        return
-    days = _rows_per_day(evidence.reading.table, name)
-    months: dict[str, int] = {}
-    for day, count in days.items():
-        month = f"{day:%Y-%m}"
-        months[month] = months.get(month, 0) + count
-    for month, count in sorted(months.items()):
-        low, high = settings.min_rows_per_month, settings.max_rows_per_month
-        yield _between(f"month {month}", count, low, high, f"lines in {month}")
-    yield from _days(days, settings)
+def _days(days: Days, settings: Settings) -> Iterator[Finding]:
+    rows = days.rows
+    least, most = min(rows, key=rows.__getitem__), max(rows, key=rows.__getitem__)
+    limits = (settings.min_rows_per_day, settings.max_rows_per_day)
+    yield _within("emptiest day", rows[least], limits, f"lines on {least}, the emptiest day")
+    yield _within("fullest day", rows[most], limits, f"lines on {most}, the fullest day")
+    holes = missing(rows)
+    said = f"days without a line from {min(rows)} to {max(rows)}"
+    said += f": {runs(holes)}" if holes else ""
+    yield _within("missing days", len(holes), (0, settings.max_missing_days), said)
+    if settings.first_day:
+        good = str(min(rows)) == settings.first_day
+        message = f"the first line is of {min(rows)}"
+        outcome = "pass" if good else "block"
+        expected = settings.first_day
+        yield Finding(GATE, outcome, str(min(rows)), expected, message, "first day", days.column)
 
 
-def _rows_per_day(table: Any, name: str) -> dict[Any, int]:
-    dated = table.filter(table[name].notnull())
-    days = dated.group_by(day=dated[name].date()).aggregate(rows=dated.count())
-    return {found["day"]: found["rows"] for found in days.to_pyarrow().to_pylist()}
+def _history(evidence: DataEvidence, settings: Settings) -> Iterator[Finding | Offending]:
+    """What the days before say about each day, and which of the champion's days are lost."""
+    days = evidence.days
+    far = _volume.deviations(days.rows, _past(evidence))
+    expected = f"at most {settings.max_day_deviation:g} robust deviations"
+    if not far:
+        message = f"fewer than {_volume.LEAST_DAYS} days say nothing about what is usual"
+        yield Finding(GATE, "skip", None, expected, message, "usual days", days.column)
+    else:
+        strange = [day for day, by in far.items() if not abs(by) <= settings.max_day_deviation]
+        message = f"{len(strange)} of {len(far)} days have unusually few or many lines"
+        message += f": {runs(strange)}" if strange else ""
+        worst = round(max(map(abs, far.values())), 2)
+        outcome = "warn" if strange else "pass"
+        finding = Finding(GATE, outcome, worst, expected, message, "usual days", days.column)
+        yield Offending(finding, lines_per_day(evidence, strange))
+    if evidence.reference:
+        lost = [day for day in _reference_days(evidence) if day not in days.found]
+        if not settings.keeps_history:
+            lost = [day for day in lost if day > min(days.found)]
+        message = f"{len(lost)} days of the champion's data are lost"
+        message += f": {runs(lost)}" if lost else ""
+        yield _limits.within(GATE, "lost days", len(lost), (0, 0), message, column=days.column)
 
 
-def _days(days: dict[Any, int], settings: Settings) -> Iterator[Finding]:
-    if not days:
-        yield Finding(GATE, "block", 0, "at least 1", "there is no day with a line", "days")
-        return
-    least, most = min(days, key=days.__getitem__), max(days, key=days.__getitem__)
-    low, high = settings.min_rows_per_day, settings.max_rows_per_day
-    yield _between("emptiest day", days[least], low, high, f"lines on {least}, the emptiest day")
-    yield _between("fullest day", days[most], low, high, f"lines on {most}, the fullest day")
-    missing = (max(days) - min(days)).days + 1 - len(days)
-    yield _between(
-        "missing days",
-        missing,
-        0,
-        settings.max_missing_days,
-        f"days without a line from {min(days)} to {max(days)}",
-    )
+def lines_per_day(evidence: DataEvidence, days: Iterable[date]) -> Any:
+    """An ibis table of some days, each with its number of lines."""
+    table, name = evidence.reading.table, evidence.days.column
+    those = table.filter(table[name].date().isin(list(days)))
+    return those.group_by(name).aggregate(lines=those.count())
+
+
+def _reference_days(evidence: DataEvidence) -> dict[date, int]:
+    days = evidence.reference.profile.days if evidence.reference else {}
+    return {date.fromisoformat(day): rows for day, rows in days.items()}
+
+
+def _past(evidence: DataEvidence) -> dict[date, int]:
+    """Day → lines: those of the champion's data before those of the data itself."""
+    return {**evidence.days.rows, **_reference_days(evidence)}
 
 
 def _month_of(name: str, first: str, last: str) -> Finding:
@@ -123,7 +183,5 @@ def _month_of(name: str, first: str, last: str) -> Finding:
     )
 
 
-def _between(where: str, value: int, low: int, high: int | None, what: str) -> Finding:
-    good = value >= low and (high is None or value <= high)
-    expected = f"at least {low}" if high is None else f"{low} to {high}"
-    return Finding(GATE, "pass" if good else "block", value, expected, f"{value} {what}", where)
+def _within(where: str, value: int, limits: tuple[int, int | None], what: str) -> Finding:
+    return _limits.within(GATE, where, value, limits, f"{value:,} {what}")

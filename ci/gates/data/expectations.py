@@ -7,8 +7,6 @@ from ...records import Finding
 from .. import suites
 from . import DataEvidence
 
-SUITE = "raw"
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -22,7 +20,7 @@ def judge(evidence: DataEvidence, settings: Settings) -> Iterable[Finding]:
     return suites.ask(
         evidence.suite,
         evidence.reading.table,
-        name=SUITE,
+        name=suites.RAW,
         at_least=settings.at_least,
         personal=evidence.personal,
     )

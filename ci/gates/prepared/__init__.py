@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from ..reference import Reference
 from ..suites import Suite
 
 
@@ -39,12 +40,14 @@ class PreparedEvidence:
         read: reads the folder; called once, and not at all where no gate has to judge again.
         dataset: the data version that `data.dvc` names.
         suites: table → its expectations, where they are there.
+        reference: what production's data were like; None: nothing was released before.
     """
 
     read: Callable[[], Reading]
     dataset: str
     suites: Mapping[str, Suite] = field(default_factory=dict)
     personal: tuple[str, ...] = ()
+    reference: Reference | None = None
 
     @cached_property
     def reading(self) -> Reading:

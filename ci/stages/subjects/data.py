@@ -11,9 +11,9 @@ from ...config import Project
 from ...errors import ConfigError, ToolError
 from ...gates import suites
 from ...gates.data import DataEvidence, RawFile, Reading
-from ...gates.data.expectations import SUITE
 from ...records import Dataset, digest_file, read_if_there
 from ...tools import dvc, folders, frames, tables
+from .. import profiled
 from . import Subject
 
 SUITES = Path("ml/expectations")
@@ -35,9 +35,11 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
         found=found,
         expected=expected.md5,
         columns=data.columns,
-        suite=suite_of(project, SUITE),
+        suite=suite_of(project, suites.RAW),
         listing=_listing(project, expected),
         personal=data.personal,
+        reference=profiled.standing(project),
+        window_days=data.window_days,
     )
     shown = args.data.as_posix() if args.data else data.path
     return Subject(
@@ -47,7 +49,8 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
         evidence=evidence,
         files={
             **{f"{shown}/{name}": digest_file(folder / name) for name in hashes},
-            **suite_files(project, [SUITE]),
+            **suite_files(project, [suites.RAW]),
+            **profiled.files(project),
         },
         on=dataset_record(project, args),
     )

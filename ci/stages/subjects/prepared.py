@@ -10,6 +10,7 @@ from ...config import Project
 from ...gates.prepared import Cleaning, PreparedEvidence, Reading
 from ...records import digest_file, digest_tree
 from ...tools import dvc, frames, tables
+from .. import profiled
 from . import Subject
 from .data import dataset_record, suite_files, suite_of
 
@@ -32,6 +33,7 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
             dataset=dvc.pointer_md5(project.root / data.pointer),
             suites={name: suite for name, suite in suites.items() if suite is not None},
             personal=data.personal,
+            reference=profiled.standing(project),
         ),
         files={
             **{
@@ -40,6 +42,7 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
                 if path.is_file()
             },
             **suite_files(project, names),
+            **profiled.files(project),
         },
         on=dataset_record(project, args),
     )

@@ -5,46 +5,19 @@ succeed there. So each is refused here before it is asked.
 """
 
 import functools
-import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import ConfigError
-from ..records import Finding, Outcome
-from . import columns
+from ...errors import ConfigError
+from ...records import Finding, Outcome
+from .. import columns
+from .parsed import NAMING, Expectation, Suite
 
 GATE = "expectations"
 SAMPLES = 5  # values shown of those that were not as expected
-NAMING = ("column", "column_A", "column_B")  # arguments that name one column
 BOUNDS = ("min_value", "max_value", "value_set", "quantile_ranges", "regex", "regex_list")
-
-
-@dataclass(frozen=True)
-class Expectation:
-    """One expectation of a suite, as it stands in its file."""
-
-    type: str
-    kwargs: Mapping[str, Any]
-    severity: str
-    says: str
-
-    @property
-    def about(self) -> tuple[str, ...]:
-        """The columns whose values it reads."""
-        named = [str(self.kwargs[key]) for key in NAMING if key in self.kwargs]
-        if not self.type.startswith("expect_table_"):
-            named += [str(name) for name in self.kwargs.get("column_list", ())]
-        return tuple(named)
-
-
-@dataclass(frozen=True)
-class Suite:
-    """An expectation suite, by the name of its file."""
-
-    name: str
-    expectations: tuple[Expectation, ...]
 
 
 @dataclass(frozen=True)
@@ -54,31 +27,6 @@ class Answer:
     success: bool = False
     error: str = ""
     result: Mapping[str, Any] | None = None
-
-
-def parse(name: str, content: bytes, where: str) -> Suite:
-    """The suite in the bytes of an ordinary Great Expectations JSON file.
-
-    Raises:
-        ConfigError: it is not one, or an expectation is of no known type or severity.
-    """
-    try:
-        entries = json.loads(content)["expectations"]
-        return Suite(name, tuple(_expectation(entry) for entry in entries))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise ConfigError(
-            f"{name}.json is no expectation suite: {reason}", where, "mend it"
-        ) from error
-
-
-def _expectation(entry: Mapping[str, Any]) -> Expectation:
-    severity = str(entry.get("severity") or "critical")
-    if severity not in ("critical", "warning", "info"):
-        raise ValueError(f"no severity '{severity}'")
-    kind, kwargs = str(entry["type"]), dict(entry.get("kwargs") or {})
-    says = entry.get("description") or kind.removeprefix("expect_").replace("_", " ")
-    return Expectation(kind, kwargs, severity, str(says))
 
 
 def ask(
@@ -110,26 +58,14 @@ def ask(
         yield Finding(GATE, "block", 0, "at least 1 row", missing, f"{name} rows")
         return
     open_questions = []
-    for place, expectation in zip(_places(suite), suite.expectations, strict=True):
+    for place, expectation in zip(suite.places, suite.expectations, strict=True):
         if problem := _unanswerable(expectation, filled):
-            yield _finding(expectation, place, "block", problem, measured=None)
+            yield _finding(expectation, f"{name} {place}", "block", problem, measured=None)
         else:
-            open_questions.append((place, expectation))
+            open_questions.append((f"{name} {place}", expectation))
     answers = _validate(table, [expectation for _, expectation in open_questions])
     for (place, expectation), answer in zip(open_questions, answers, strict=True):
         yield _judge(expectation, place, answer, personal)
-
-
-def _places(suite: Suite) -> list[str]:
-    """A name for each expectation that stays when others are added behind it."""
-    seen: dict[str, int] = {}
-    places = []
-    for expectation in suite.expectations:
-        about = ", ".join(expectation.about) or "table"
-        place = f"{suite.name} {about}: {expectation.type}"
-        seen[place] = seen.get(place, 0) + 1
-        places.append(place if seen[place] == 1 else f"{place} #{seen[place]}")
-    return places
 
 
 def _unanswerable(expectation: Expectation, filled: Mapping[str, columns.Filled]) -> str:

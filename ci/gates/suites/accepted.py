@@ -1,0 +1,128 @@
+"""What was loosened in a suite since the last release, and who accepted it until when.
+
+A verdict is repeatable, so it never asks what day it is: it says until when an acceptance holds,
+and `slipway gate`, which is never cached, compares that with the day on which it runs.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from ...records import Finding
+from ...typed import Mismatch
+from .loosened import Change, changes
+from .parsed import Suite, suite
+
+GATE = "suites"
+UNTIL = "accepted until"
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """One loosened expectation that somebody answers for."""
+
+    suite: str  # the suite's name
+    expectation: str  # the expectation's place, as the finding names it
+    reason: str  # why
+    by: str  # who
+    until: str  # the last day on which it holds, YYYY-MM-DD
+    change: str = ""  # the change as the finding says it; empty: whatever was loosened there
+
+    def __post_init__(self) -> None:
+        for key in ("suite", "expectation", "reason", "by"):
+            if not getattr(self, key).strip():
+                raise Mismatch(f"accepted.{key}", "it is empty")
+        try:
+            known = date.fromisoformat(self.until).isoformat() == self.until
+        except ValueError:
+            known = False
+        if not known:
+            raise Mismatch("accepted.until", f"'{self.until}' is no day: write YYYY-MM-DD")
+
+    def covers(self, name: str, change: Change) -> bool:
+        """Whether it is this change of this suite that it accepts."""
+        named = (self.suite, self.expectation) == (name, change.place)
+        return named and self.change in ("", change.what)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What may be less strict than it was."""
+
+    accepted: tuple[Accepted, ...] = ()  # loosened expectations that are known and wanted
+
+
+def judge(
+    subject: str,
+    version: str | None,
+    before: Mapping[str, Sequence[Mapping[str, Any]]],
+    now: Mapping[str, Suite],
+    settings: Settings,
+) -> Iterator[Finding]:
+    """One finding a suite that stayed as it was, a change, an acceptance that is not needed.
+
+    Args:
+        version: the release whose suites they are compared with; None where there is none.
+        before: suite → its expectations then, each as a suite's file has it.
+    """
+    if version is None:
+        reason = "no release to compare with: at_least alone guards the suites"
+        yield Finding(GATE, "skip", sorted(now), None, reason, "reference")
+        return
+    used: set[Accepted] = set()
+    for name in sorted({*before, *now}):
+        found = changes(suite(name, before.get(name, ())), now.get(name))
+        if not found:
+            yield _unchanged(name, version, len(before.get(name, ())))
+        for change in found:
+            by = next((a for a in settings.accepted if a.covers(name, change)), None)
+            used |= {by} if by and change.loosened else set()
+            yield _change(subject, version, name, change, by)
+    for acceptance in settings.accepted:
+        if acceptance not in used:
+            yield _idle(acceptance)
+
+
+def _unchanged(name: str, version: str, count: int) -> Finding:
+    message = f"the suite {name} is as it was in {version}"
+    expected = f"nothing loosened since {version}"
+    return Finding(GATE, "pass", f"{count} expectations", expected, message, name)
+
+
+def _change(subject: str, version: str, name: str, change: Change, by: Accepted | None) -> Finding:
+    where, expected = f"{name} {change.place}", f"as strict as in {version}"
+    if not change.loosened:
+        message = f"stricter than in {version}: {change.what}"
+        return Finding(GATE, "pass", change.what, expected, message, where, change.column)
+    if by is None:
+        message = (
+            f"less strict than in {version}: {change.what}; put it back, or accept it under "
+            f"[[gates.{subject}.suites.accepted]] with suite, expectation, reason, by and until"
+        )
+        return Finding(GATE, "block", change.what, expected, message, where, change.column)
+    measured = {"change": change.what, "by": by.by, "reason": by.reason, UNTIL: by.until}
+    message = f"less strict than in {version}, accepted by {by.by} until {by.until}: {by.reason}"
+    return Finding(GATE, "warn", measured, expected, message, where, change.column)
+
+
+def _idle(acceptance: Accepted) -> Finding:
+    """A standing permission that nobody needs would cover the next thing to be loosened."""
+    where = f"accepted {acceptance.suite} {acceptance.expectation}"
+    message = "it accepts nothing that is looser than in the last release: remove it"
+    return Finding(GATE, "warn", f"accepted by {acceptance.by}", "needed", message, where)
+
+
+def on_the_day(findings: Iterable[Finding], today: date) -> tuple[Finding, ...]:
+    """The findings on a day: what was accepted until an earlier one blocks."""
+    return tuple(_on_the_day(finding, today) for finding in findings)
+
+
+def _on_the_day(finding: Finding, today: date) -> Finding:
+    if finding.gate != GATE or not isinstance(finding.measured, Mapping):
+        return finding
+    until = finding.measured.get(UNTIL)
+    if not isinstance(until, str) or date.fromisoformat(until) >= today:
+        return finding
+    message = f"{finding.message} (today is {today.isoformat()}, so that is over)"
+    return replace(finding, outcome="block", message=message)

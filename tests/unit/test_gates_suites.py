@@ -1,0 +1,384 @@
+"""The suites gate: what was loosened since the last release is named, and blocks until accepted."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from slipway.errors import ConfigError
+from slipway.gates import configured, data, prepared
+from slipway.gates.data import suites as of_data
+from slipway.gates.prepared import suites as of_prepared
+from slipway.gates.suites import accepted, parsed
+from slipway.gates.suites.loosened import changes
+from slipway.records import Finding
+
+Entry = dict[str, Any]
+
+
+def expect(kind: str, *, severity: str = "", **kwargs: Any) -> Entry:
+    entry: Entry = {"type": f"expect_{kind}", "kwargs": kwargs}
+    return {**entry, "severity": severity} if severity else entry
+
+
+def between(**kwargs: Any) -> Entry:
+    return expect("column_values_to_be_between", **{"column": "PRICE", **kwargs})
+
+
+def in_set(*values: str, kind: str = "column_values_to_be_in_set") -> Entry:
+    return expect(kind, column="AGE", value_set=list(values))
+
+
+def like(*patterns: str, no: str = "", **kwargs: Any) -> Entry:
+    kind = f"column_values_to_{no}match_regex_list"
+    return expect(kind, column="ID", regex_list=list(patterns), **kwargs)
+
+
+def quantiles(**ranges: list[Any]) -> Entry:
+    kwargs = {
+        "quantiles": [float(f"0.{name[1:]}") for name in ranges],
+        "value_ranges": list(ranges.values()),
+    }
+    return expect("column_quantile_values_to_be_between", column="PRICE", quantile_ranges=kwargs)
+
+
+PRICE = between(min_value=1, max_value=9, mostly=0.9)
+KEY = "compound_columns_to_be_unique"
+Case = tuple[list[Entry], list[Entry], list[str]]
+LOOSE: dict[str, Case] = {
+    "nothing changed": ([PRICE, in_set("a")], [in_set("a"), PRICE], []),
+    "only its description did": ([PRICE], [{**PRICE, "description": "else", "meta": {}}], []),
+    "a default is written down": (
+        [between(min_value=1)],
+        [between(min_value=1, mostly=1.0, strict_min=False, max_value=None)],
+        [],
+    ),
+    "it is removed": ([PRICE, in_set("a")], [PRICE], ["removed"]),
+    "one of two of a kind is removed": (
+        [between(min_value=0), between(max_value=9)],
+        [between(max_value=9)],
+        ["removed"],
+    ),
+    "one of two that ask the same is removed": ([PRICE, PRICE], [PRICE], []),
+    "the stricter of two that ask the same is removed": (
+        [{**PRICE, "severity": "warning"}, PRICE],
+        [{**PRICE, "severity": "warning"}],
+        ["severity critical → warning"],
+    ),
+    "mostly is lowered": ([PRICE], [between(**{**PRICE["kwargs"], "mostly": 0.8})], ["mostly"]),
+    "mostly appears": ([between(min_value=1)], [between(min_value=1, mostly=0.99)], ["mostly"]),
+    "mostly is no number": ([PRICE], [between(**{**PRICE["kwargs"], "mostly": {}})], ["mostly"]),
+    "mostly is raised": ([PRICE], [between(**{**PRICE["kwargs"], "mostly": 0.95})], []),
+    "the floor is lowered": ([between(min_value=1)], [between(min_value=0)], ["min_value 1 → 0"]),
+    "the floor is gone": ([PRICE], [between(max_value=9, mostly=0.9)], ["min_value 1 → none"]),
+    "the floor is raised": ([between(min_value=1)], [between(min_value=2)], []),
+    "a floor is added": ([between(max_value=9)], [between(min_value=2, max_value=9)], []),
+    "the floor is of another kind": ([between(min_value=1)], [between(min_value="1")], ["min"]),
+    "the ceiling is raised": ([between(max_value=9)], [between(max_value=10)], ["max_value"]),
+    "the ceiling is gone": ([between(max_value=9)], [between(max_value=None)], ["max_value"]),
+    "the ceiling is lowered": ([between(max_value=9)], [between(max_value=8)], []),
+    "a day is later": (
+        [expect("column_max_to_be_between", column="DAY", max_value="2001-12-31")],
+        [expect("column_max_to_be_between", column="DAY", max_value="2002-12-31")],
+        ["max_value"],
+    ),
+    "one bound is tightened, another loosened": (
+        [between(min_value=1, max_value=9)],
+        [between(min_value=2, max_value=10)],
+        ["max_value 9 → 10"],
+    ),
+    "the limit itself may be": (
+        [between(min_value=1, strict_min=True)],
+        [between(min_value=1)],
+        ["strict_min"],
+    ),
+    "equal is enough": (
+        [expect("column_pair_values_a_to_be_greater_than_b", column_A="A", column_B="B")],
+        [
+            expect(
+                "column_pair_values_a_to_be_greater_than_b",
+                column_A="A",
+                column_B="B",
+                or_equal=True,
+            )
+        ],
+        ["or_equal"],
+    ),
+    "the set is larger": ([in_set("a", "b")], [in_set("a", "b", "c")], ["value_set"]),
+    "the set is smaller": ([in_set("a", "b")], [in_set("b")], []),
+    "the set is in another order": ([in_set("a", "b")], [in_set("b", "a")], []),
+    "the set is gone": ([in_set("a")], [expect(in_set()["type"][7:], column="AGE")], ["value_set"]),
+    "less is forbidden": (
+        [in_set("a", "b", kind="column_values_to_not_be_in_set")],
+        [in_set("a", kind="column_values_to_not_be_in_set")],
+        ["value_set"],
+    ),
+    "more is forbidden": (
+        [in_set("a", kind="column_values_to_not_be_in_set")],
+        [in_set("a", "b", kind="column_values_to_not_be_in_set")],
+        [],
+    ),
+    "less has to occur": (
+        [in_set("a", "b", kind="column_distinct_values_to_contain_set")],
+        [in_set("a", kind="column_distinct_values_to_contain_set")],
+        ["value_set"],
+    ),
+    "another set has to be equalled": (
+        [in_set("a", "b", kind="column_distinct_values_to_equal_set")],
+        [in_set("a", kind="column_distinct_values_to_equal_set")],
+        ["value_set"],
+    ),
+    "a pattern is another": (
+        [expect("column_values_to_match_regex", column="ID", regex="^[0-9]{8}$")],
+        [expect("column_values_to_match_regex", column="ID", regex=".*")],
+        ["regex ^[0-9]{8}$ → .*"],
+    ),
+    "one more pattern is enough": ([like("a")], [like("a", "b")], ["regex_list"]),
+    "one pattern less is enough": ([like("a", "b")], [like("a")], []),
+    "one pattern less is needed": (
+        [like("a", "b", match_on="all")],
+        [like("a", match_on="all")],
+        ["regex_list"],
+    ),
+    "any pattern is enough": ([like("a", match_on="all")], [like("a")], ["match_on"]),
+    "one pattern less is forbidden": (
+        [like("a", "b", no="not_")],
+        [like("a", no="not_")],
+        ["regex_list"],
+    ),
+    "severity is milder": (
+        [PRICE],
+        [{**PRICE, "severity": "warning"}],
+        ["severity critical → warning"],
+    ),
+    "severity is stricter": ([{**PRICE, "severity": "info"}], [PRICE], []),
+    "fewer rows are asked": (
+        [between(min_value=1)],
+        [between(min_value=1, row_condition="A > 1", condition_parser="pandas")],
+        ["row_condition"],
+    ),
+    "all rows are asked": (
+        [between(min_value=1, row_condition="A > 1", condition_parser="pandas")],
+        [between(min_value=1)],
+        [],
+    ),
+    "all rows are asked, which may hide the bad ones": (
+        [between(min_value=1, row_condition="A > 1", condition_parser="pandas", mostly=0.9)],
+        [between(min_value=1, mostly=0.9)],
+        ["row_condition"],
+    ),
+    "a quantile may be higher": (
+        [quantiles(q5=[1, 2], q9=[3, 4])],
+        [quantiles(q5=[1, 2], q9=[3, 5])],
+        ["quantile_ranges"],
+    ),
+    "a quantile is left out": (
+        [quantiles(q5=[1, 2], q9=[3, 4])],
+        [quantiles(q5=[1, 2])],
+        ["quantile_ranges"],
+    ),
+    "a quantile has no limit": ([quantiles(q5=[1, 2])], [quantiles(q5=[None, 2])], ["quantile"]),
+    "a quantile may be less high, another is added": (
+        [quantiles(q5=[1, 3])],
+        [quantiles(q5=[1, 2], q9=[3, 4])],
+        [],
+    ),
+    "quantiles are no quantiles": (
+        [quantiles(q5=[1, 2])],
+        [expect("column_quantile_values_to_be_between", column="PRICE", quantile_ranges="all")],
+        ["quantile_ranges"],
+    ),
+    "more columns make the key": (
+        [expect(KEY, column_list=["A", "B"])],
+        [expect(KEY, column_list=["A", "B", "C"])],
+        ["removed"],
+    ),
+    "a kind that nobody knows, stricter or not": (
+        [expect("column_values_to_be_even", column="A", mostly=0.8)],
+        [expect("column_values_to_be_even", column="A", mostly=0.9)],
+        ["mostly 0.8 → 0.9"],
+    ),
+    "an argument that nobody knows": (
+        [between(min_value=1)],
+        [between(min_value=1, parse_strings=True)],
+        ["parse_strings"],
+    ),
+    "of several, each became the one that is closest": (
+        [between(min_value=1), between(max_value=9), between(min_value=5, mostly=0.5)],
+        [between(min_value=5, mostly=0.6), between(max_value=8), between(min_value=1, mostly=0.9)],
+        ["mostly 1 → 0.9"],
+    ),
+    "the suite is empty": ([PRICE, in_set("a")], [], ["removed", "removed"]),
+}
+
+
+def found(old: Sequence[Entry], new: Sequence[Entry]) -> list[str]:
+    before, now = parsed.suite("raw", old), parsed.suite("raw", new)
+    return [change.what for change in changes(before, now) if change.loosened]
+
+
+@pytest.mark.parametrize("name", LOOSE)
+def test_an_expectation_is_loosened_where(name: str) -> None:
+    old, new, expected = LOOSE[name]
+    whats = found(old, new)
+    assert len(whats) == len(expected)
+    assert all(part in what for part, what in zip(expected, whats, strict=True))
+
+
+def test_what_is_looser_in_part_is_told_without_what_is_stricter() -> None:
+    (what,) = found([between(min_value=1, max_value=9)], [between(min_value=2, max_value=10)])
+    assert what == "max_value 9 → 10"
+
+
+def test_every_kind_of_the_library_is_known_or_counts_as_loosened_by_any_change() -> None:
+    odd = expect("column_kl_divergence_to_be_less_than", column="A", threshold=0.1)
+    assert found([odd], [{**odd, "kwargs": {**odd["kwargs"], "threshold": 0.01}}])
+
+
+# The gate.
+
+DAY = date(2026, 11, 25)
+YES = accepted.Accepted(
+    "raw", "PRICE: expect_column_values_to_be_between", "wholesale", "Ann", "2026-12-31"
+)
+LOWER = between(min_value=0, max_value=9, mostly=0.9)
+
+
+def reference(**suites: list[Entry]) -> Any:
+    return SimpleNamespace(version="v1.2.0", suites=suites)
+
+
+def judged(
+    new: list[Entry] | None, *acceptances: accepted.Accepted, **suites: list[Entry]
+) -> dict[str, Finding]:
+    evidence = data.DataEvidence(
+        lambda: pytest.fail("the data were read"),
+        "",
+        "",
+        {},
+        None if new is None else parsed.suite("raw", new),
+        reference=reference(**suites) if suites else None,
+    )
+    answers = list(of_data.judge(evidence, accepted.Settings(acceptances)))
+    places = {finding.where: finding for finding in answers}
+    assert len(places) == len(answers)
+    return places
+
+
+def outcomes(places: Mapping[str, Finding]) -> dict[str, str]:
+    return {where: finding.outcome for where, finding in places.items()}
+
+
+def test_without_a_release_there_is_nothing_to_compare_with() -> None:
+    (finding,) = judged([PRICE]).values()
+    assert finding.outcome == "skip"
+    assert "at_least" in finding.message
+
+
+def test_a_suite_that_stayed_as_it_was_passes() -> None:
+    assert outcomes(judged([PRICE], raw=[PRICE], lines=[PRICE])) == {"raw": "pass"}
+
+
+def test_what_is_loosened_blocks_and_says_what_to_write() -> None:
+    finding = judged([LOWER], raw=[PRICE])["raw PRICE: expect_column_values_to_be_between"]
+    assert (finding.outcome, finding.measured) == ("block", "min_value 1 → 0")
+    assert finding.column == "PRICE"
+    for word in ("v1.2.0", "[[gates.data.suites.accepted]]", "reason", "until"):
+        assert word in finding.message
+
+
+def test_a_suite_that_is_gone_blocks_by_every_expectation_that_it_held() -> None:
+    found = outcomes(judged(None, raw=[PRICE, in_set("a")]))
+    assert list(found.values()) == ["block", "block"]
+
+
+def test_what_is_tightened_or_added_passes_and_is_listed() -> None:
+    found = judged([between(min_value=2, max_value=9, mostly=0.9), in_set("a")], raw=[PRICE])
+    assert {f.message.split(": ")[1] for f in found.values()} == {"min_value 1 → 2", "added"}
+    assert {f.outcome for f in found.values()} == {"pass"}
+
+
+def test_what_is_accepted_warns_and_says_by_whom_why_and_until_when() -> None:
+    finding = judged([LOWER], YES, raw=[PRICE])["raw PRICE: expect_column_values_to_be_between"]
+    assert finding.outcome == "warn"
+    for word in ("Ann", "wholesale", "2026-12-31"):
+        assert word in finding.message
+        assert word in finding.measured.values()
+
+
+@pytest.mark.parametrize(
+    ("other", "block"),
+    [
+        ({"suite": "lines"}, True),
+        ({"expectation": "PRICE"}, True),
+        ({"change": "min_value 1 → 0"}, False),
+        ({"change": "min_value 1 → 0.5"}, True),
+    ],
+)
+def test_an_acceptance_covers_what_it_names_alone(other: dict[str, str], block: bool) -> None:
+    found = outcomes(judged([LOWER], replace(YES, **other), raw=[PRICE]))
+    assert found[f"raw {YES.expectation}"] == ("block" if block else "warn")
+    assert ("warn" in found.values()) == (block or len(found) == 1)
+
+
+def test_an_acceptance_that_nothing_needs_warns() -> None:
+    found = judged([PRICE], YES, raw=[PRICE])
+    assert outcomes(found) == {"raw": "pass", f"accepted raw {YES.expectation}": "warn"}
+
+
+def test_an_acceptance_ends_with_its_last_day() -> None:
+    findings = tuple(judged([LOWER], YES, raw=[PRICE]).values())
+    assert accepted.on_the_day(findings, DAY) == findings
+    assert accepted.on_the_day(findings, date(2026, 12, 31)) == findings
+    (over,) = accepted.on_the_day(findings, date(2027, 1, 1))
+    assert over.outcome == "block"
+    assert "2027-01-01" in over.message
+
+
+def test_the_day_changes_no_other_finding() -> None:
+    others = (
+        Finding("suites", "block", "min_value 1 → 0", "", "", "raw"),
+        Finding("expectations", "warn", {accepted.UNTIL: "2000-01-01"}, "", "", "raw"),
+        Finding("suites", "pass", {"accepted until": None}, "", "", "raw"),
+    )
+    assert accepted.on_the_day(others, DAY) == others
+
+
+def test_prepared_suites_are_compared_table_by_table_and_the_raw_one_is_not() -> None:
+    evidence = prepared.PreparedEvidence(
+        lambda: pytest.fail("the tables were read"),
+        "",
+        {"lines": parsed.suite("lines", [PRICE]), "new": parsed.suite("new", [PRICE])},
+        reference=reference(raw=[PRICE], lines=[PRICE], baskets=[in_set("a")]),
+    )
+    found = {f.where: f.outcome for f in of_prepared.judge(evidence, accepted.Settings())}
+    assert found == {
+        "baskets AGE: expect_column_values_to_be_in_set": "block",
+        "lines": "pass",
+        "new PRICE: expect_column_values_to_be_between (new)": "pass",
+    }
+
+
+WRONG = {
+    "no reason": {"reason": " "},
+    "nobody": {"by": ""},
+    "no day": {"until": "soon"},
+    "a day that is none": {"until": "2026-02-30"},
+    "a day in another form": {"until": "20261231"},
+    "a week": {"until": "2026-W01-1"},
+    "no suite": {"suite": ""},
+    "an unknown key": {"untill": "2026-12-31"},
+    "a day that is no text": {"until": DAY},
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_an_acceptance_is_a_wrong_configuration_that_has(name: str) -> None:
+    good = {key: getattr(YES, key) for key in ("suite", "expectation", "reason", "by", "until")}
+    with pytest.raises(ConfigError) as error:
+        configured("data", {"suites": {"accepted": [{**good, **WRONG[name]}]}})
+    assert error.value.exit_code == 2
+    configured("data", {"suites": {"accepted": [good]}})
