@@ -1,7 +1,8 @@
 """Gates of the subject: data."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from typing import Any
 
@@ -88,3 +89,15 @@ class DataEvidence:
     def days(self) -> _days.Days:
         """What each day holds, counted once for all gates."""
         return _days.read(self.reading.table, self.columns)
+
+    @cached_property
+    def champion_days(self) -> Mapping[date, int]:
+        """Day → lines of the champion's data; nothing where nothing was released yet."""
+        days = self.reference.profile.days if self.reference else {}
+        return {date.fromisoformat(day): rows for day, rows in days.items()}
+
+    def lines_per_day(self, days: Iterable[date]) -> Any:
+        """An ibis table of some days, each with its number of lines."""
+        table, name = self.reading.table, self.days.column
+        those = table.filter(table[name].date().isin(list(days)))
+        return those.group_by(name).aggregate(lines=those.count())

@@ -46,6 +46,12 @@ def between(limits: tuple[float | None, float | None]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
+def absent(gate: str, where: str, names: Iterable[str]) -> Finding:
+    """A finding on a question whose columns are not there."""
+    missing = f"there is no column {', no '.join(filter(None, names)) or 'of dates'}"
+    return Finding(gate, "block", None, "its columns", missing, where)
+
+
 def refuse_no_share(gate: str, **values: float) -> None:
     """Refuses what is no share of anything.
 

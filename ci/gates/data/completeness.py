@@ -8,9 +8,8 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 
-from ...records import Finding
+from ...records import Finding, Outcome
 from .. import columns as filled
 from ..offending import Offending
 from . import DataEvidence, _empty, _limits, _volume
@@ -33,7 +32,7 @@ class Settings:
     keeps_history: bool = True  # no day that the champion's data had may be lost, the oldest either
     min_month_ratio: float = 0.65  # floor: a month's lines over those that its weekdays usually have
     max_month_ratio: float = 1.45  # ceiling of the same
-    max_day_deviation: float = 3.5  # robust standard deviations; a day beyond them warns
+    max_day_deviation: float = 5.0  # robust standard deviations; a day beyond them warns
     max_nulls: dict[str, float] = field(default_factory=dict)  # column → ceiling: share; others: 0
     max_more_nulls: float = 0.01  # ceiling: a month's share above the champion's, or other months'
     max_nulls_per_day: dict[str, float] = field(default_factory=dict)  # column → ceiling: share
@@ -137,15 +136,21 @@ def _history(evidence: DataEvidence, settings: Settings) -> Iterator[Finding | O
         message = f"fewer than {_volume.LEAST_DAYS} days say nothing about what is usual"
         yield Finding(GATE, "skip", None, expected, message, "usual days", days.column)
     else:
-        strange = [day for day, by in far.items() if not abs(by) <= settings.max_day_deviation]
+        beyond = [day for day, by in far.items() if not abs(by) <= settings.max_day_deviation]
+        known = evidence.champion_days
+        strange = [day for day in beyond if known.get(day) != days.rows[day]]
         message = f"{len(strange)} of {len(far)} days have unusually few or many lines"
         message += f": {runs(strange)}" if strange else ""
-        worst = round(max(map(abs, far.values())), 2)
-        outcome = "warn" if strange else "pass"
-        finding = Finding(GATE, outcome, worst, expected, message, "usual days", days.column)
-        yield Offending(finding, lines_per_day(evidence, strange))
+        if len(strange) < len(beyond):
+            message += f"; {len(beyond) - len(strange)} more are as the champion's data had them"
+        worst = max((abs(far[day]) for day in (strange or far.keys() - set(beyond))), default=0.0)
+        outcome: Outcome = "warn" if strange else "pass"
+        finding = Finding(
+            GATE, outcome, round(worst, 2), expected, message, "usual days", days.column
+        )
+        yield Offending(finding, evidence.lines_per_day(strange))
     if evidence.reference:
-        lost = [day for day in _reference_days(evidence) if day not in days.found]
+        lost = [day for day in evidence.champion_days if day not in days.found]
         if not settings.keeps_history:
             lost = [day for day in lost if day > min(days.found)]
         message = f"{len(lost)} days of the champion's data are lost"
@@ -153,21 +158,9 @@ def _history(evidence: DataEvidence, settings: Settings) -> Iterator[Finding | O
         yield _limits.within(GATE, "lost days", len(lost), (0, 0), message, column=days.column)
 
 
-def lines_per_day(evidence: DataEvidence, days: Iterable[date]) -> Any:
-    """An ibis table of some days, each with its number of lines."""
-    table, name = evidence.reading.table, evidence.days.column
-    those = table.filter(table[name].date().isin(list(days)))
-    return those.group_by(name).aggregate(lines=those.count())
-
-
-def _reference_days(evidence: DataEvidence) -> dict[date, int]:
-    days = evidence.reference.profile.days if evidence.reference else {}
-    return {date.fromisoformat(day): rows for day, rows in days.items()}
-
-
 def _past(evidence: DataEvidence) -> dict[date, int]:
     """Day → lines: those of the champion's data before those of the data itself."""
-    return {**evidence.days.rows, **_reference_days(evidence)}
+    return {**evidence.days.rows, **evidence.champion_days}
 
 
 def _month_of(name: str, first: str, last: str) -> Finding:

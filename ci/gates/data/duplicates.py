@@ -39,32 +39,39 @@ class Settings:
 
 def judge(evidence: DataEvidence, settings: Settings) -> Iterable[Finding | Offending]:
     """One finding on lines, on keys, on baskets and on files, each where it is asked."""
-    yield _exact(evidence, settings)
-    if settings.key:
+    table, key = evidence.reading.table, list(settings.key)
+    absent = [name for name in key if name not in table.columns]
+    if not key or absent:
+        yield _exact(evidence, settings, table)
+    if absent:
+        yield _limits.absent(GATE, "keyed", absent)
+    elif key:
         yield from _keyed(evidence, settings)
     if settings.customer and settings.item:
         yield from _baskets(evidence, settings)
     yield _files(evidence)
 
 
-def _exact(evidence: DataEvidence, settings: Settings) -> Offending:
-    table = evidence.reading.table
-    repeated = _repeated(table, table.columns)
-    finding = _lines(
-        "exact", _repeats(repeated), evidence, settings.max_exact, "another in every column"
-    )
+def _keyed(evidence: DataEvidence, settings: Settings) -> Iterator[Finding | Offending]:
+    """Lines that are the same have the same key: only those are asked whether they are."""
+    table, key = evidence.reading.table, list(settings.key)
+    repeated = _repeated(table, key)
+    repeats = _repeats(repeated)
+    what = f"another's {', '.join(key)}"
+    finding = _lines("keyed", repeats, evidence, settings.max_keyed, what)
+    twins = _same(table, repeated, key)
+    yield _exact(evidence, settings, twins) if repeats else _lines_exact(evidence, settings, 0)
+    yield Offending(finding, twins)
+
+
+def _exact(evidence: DataEvidence, settings: Settings, lines: Any) -> Offending:
+    repeated = _repeated(lines, lines.columns)
+    finding = _lines_exact(evidence, settings, _repeats(repeated))
     return Offending(finding, repeated.drop(COUNT))
 
 
-def _keyed(evidence: DataEvidence, settings: Settings) -> Iterator[Finding | Offending]:
-    table, key = evidence.reading.table, list(settings.key)
-    if absent := [name for name in key if name not in table.columns]:
-        yield _absent("keyed", absent)
-        return
-    repeated = _repeated(table, key)
-    what = f"another's {', '.join(key)}"
-    finding = _lines("keyed", _repeats(repeated), evidence, settings.max_keyed, what)
-    yield Offending(finding, _same(table, repeated, key))
+def _lines_exact(evidence: DataEvidence, settings: Settings, repeats: int) -> Finding:
+    return _lines("exact", repeats, evidence, settings.max_exact, "another in every column")
 
 
 def _baskets(evidence: DataEvidence, settings: Settings) -> Iterator[Finding | Offending]:
@@ -72,7 +79,7 @@ def _baskets(evidence: DataEvidence, settings: Settings) -> Iterator[Finding | O
     table, day = evidence.reading.table, evidence.days.column
     who, item = settings.customer, settings.item
     if absent := [name for name in (day, who, item) if name not in table.columns]:
-        yield _absent("repeated baskets", absent)
+        yield _limits.absent(GATE, "repeated baskets", absent)
         return
     bought = [name for name, kind in evidence.columns.items() if kind in NUMBERS]
     sums = {f"sum {n}": table[name].sum() for n, name in enumerate(bought) if name in table.columns}
@@ -132,8 +139,3 @@ def _lines(where: str, repeats: int, evidence: DataEvidence, ceiling: float, wha
     share = repeats / rows if rows else _limits.NAN
     message = f"{repeats:,} of {rows:,} lines repeat {what}"
     return _limits.within(GATE, where, share, (None, ceiling), message)
-
-
-def _absent(where: str, names: list[str]) -> Finding:
-    missing = f"there is no column {', no '.join(filter(None, names)) or 'of dates'}"
-    return Finding(GATE, "block", None, "its columns", missing, where)

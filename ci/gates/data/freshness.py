@@ -6,7 +6,6 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
 from ...records import Finding
 from ..offending import Offending
@@ -39,7 +38,7 @@ def judge(evidence: DataEvidence, settings: Settings) -> Iterable[Finding | Offe
         yield Finding(GATE, "block", None, "a last day", message, "last day", days.column)
         return
     yield from _cut(evidence, settings)
-    champion = _champion(evidence)
+    champion = evidence.champion_days
     if not champion:
         message = "nothing was released yet: there is no data to follow"
         for where in ("newer than the champion's", "gap", "overlap"):
@@ -70,11 +69,6 @@ def _cut(evidence: DataEvidence, settings: Settings) -> Iterator[Finding | Offen
     finding = _limits.within(GATE, "after the cut", count, (0, 0), message, column=days.column)
     table = evidence.reading.table
     yield Offending(finding, table.filter(table[days.column].date() > cut))
-
-
-def _champion(evidence: DataEvidence) -> dict[date, int]:
-    days = evidence.reference.profile.days if evidence.reference else {}
-    return {date.fromisoformat(day): rows for day, rows in days.items()}
 
 
 def _newer(own: Mapping[date, int], champion: Mapping[date, int], column: str) -> Finding:
@@ -112,11 +106,4 @@ def _overlap(
     message += f": {runs(changed)}" if changed else ""
     limits = (0, settings.max_changed_days)
     finding = _limits.within(GATE, "overlap", len(changed), limits, message, column=days.column)
-    return Offending(finding, lines_per_day(evidence, changed))
-
-
-def lines_per_day(evidence: DataEvidence, days: Iterable[date]) -> Any:
-    """An ibis table of some days, each with its number of lines."""
-    table, name = evidence.reading.table, evidence.days.column
-    those = table.filter(table[name].date().isin(list(days)))
-    return those.group_by(name).aggregate(lines=those.count())
+    return Offending(finding, evidence.lines_per_day(changed))

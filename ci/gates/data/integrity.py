@@ -63,7 +63,7 @@ def judge(evidence: DataEvidence, settings: Settings) -> Iterable[Finding | Offe
 def _dependency(table: Any, asked: Dependency) -> Finding | Offending:
     where = f"{asked.value} of {asked.key}"
     if absent := [name for name in (asked.key, asked.value) if name not in table.columns]:
-        return _absent(where, absent)
+        return _limits.absent(GATE, where, absent)
     pairs = table.select(asked.key, asked.value).drop_null().distinct()
     keys = pairs.group_by(asked.key).aggregate(values=pairs.count())
     several = keys.filter(keys["values"] > 1)
@@ -86,7 +86,7 @@ def _unknown(
     table, day = evidence.reading.table, evidence.days.column
     where = f"unknown {name}"
     if absent := [column for column in (day, name) if column not in table.columns]:
-        return _absent(where, absent)
+        return _limits.absent(GATE, where, absent)
     months = evidence.days.months
     if len(months) < 2:
         message = "there is no other month that could know its ids"
@@ -127,8 +127,3 @@ def _lines_by_month(alone: Any) -> Iterator[dict[str, int]]:
 
 def _usual(shares: Mapping[str, float], month: str) -> float:
     return statistics.median(share for other, share in shares.items() if other != month)
-
-
-def _absent(where: str, names: list[str]) -> Finding:
-    missing = f"there is no column {', no '.join(filter(None, names)) or 'of dates'}"
-    return Finding(GATE, "block", None, "its columns", missing, where)
