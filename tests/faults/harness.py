@@ -2,24 +2,28 @@
 
 import argparse
 import functools
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from random import Random
 from tempfile import TemporaryDirectory
 
 from slipway import config
 from slipway.gates import Gate, asked, judge
+from slipway.gates.reference import Reference, render
 from slipway.records import Finding, Outcome, Verdict
 from slipway.stages.gate import subject_of
 from slipway.stages.subjects import Subject
 
 from .bases import base, named
-from .fault import Base, Fault, Good, Transformation
-from .lines import LAST, Files, path_of
+from .fault import Base, Fault
+from .good import only
+from .lines import MONTHS, Files
 
 SEED = 7
+REFERENCE = "models/reference.json"
 
 
 @dataclass
@@ -116,6 +120,25 @@ def asked_of(place: Bench, kind: str) -> Asked:
     return Asked(subject_of(project, arguments), tuple(asked(kind, project.config.gates)))
 
 
+@functools.cache
+def champion(kind: Base) -> bytes:
+    """What production has where faults are planted: the version before, without the last month."""
+    return profiled(only(*MONTHS[:-1]).act(base(kind), Random()))
+
+
+def profiled(files: Files) -> bytes:
+    """The reference that a release with these files leaves: what its data are like, its suites."""
+    with bench() as place:
+        place.put(named(files))
+        profile = asked_of(place, "data").subject.evidence.profile
+    suites = {
+        PurePath(path).stem: tuple(json.loads(content)["expectations"])
+        for path, content in files.items()
+        if path.startswith("ml/expectations/")
+    }
+    return render(Reference("v1.0.0", profile, suites))
+
+
 def planted(fault: Fault, seed: int = SEED) -> Files:
     """The project's files with a fault in them."""
     files = fault.how.act(base(fault.base), Random(f"{seed} {fault.name}"))
@@ -124,7 +147,7 @@ def planted(fault: Fault, seed: int = SEED) -> Files:
 
 def answer(place: Bench, fault: Fault, seed: int = SEED) -> Answer:
     """What the gates say to a planted fault: all of them, the named one alone, all the others."""
-    place.put({**planted(fault, seed), **reference(fault.base)})
+    place.put({**planted(fault, seed), REFERENCE: champion(fault.base)})
     found = asked_of(place, fault.subject)
     verdict = found.verdict()
     stopping = tuple(f for f in verdict.findings if f.outcome == fault.severity)
@@ -148,6 +171,3 @@ def _says_so(findings: Sequence[Finding], fault: Fault) -> bool:
     return any(f.outcome == fault.severity for f in said)
 
 
-@functools.cache
-def reference(kind: Base) -> Files:
-    return {}
