@@ -39,15 +39,17 @@ def profile_of(
     personal: Sequence[str],
     dataset: str,
     window_days: int = WINDOW_DAYS,
+    days: Mapping[date, int] | None = None,
 ) -> Profile:
     """What a table is like, in a handful of questions to its engine.
 
     Args:
         table: an ibis table; a declared column that it lacks is left out.
         columns: name → kind, as `[data.columns]` declares them.
+        days: day → rows, where that is known already.
     """
     kinds = {name: kind for name, kind in columns.items() if name in table.columns}
-    days = days_of(table, kinds)
+    days = days_of(table, kinds) if days is None else days
     window = last_days(table, kinds, days, window_days)
     most = max(LEAST, min(RANKED, BUDGET // max(len(kinds), 1)))
     texts, numbers = _named(kinds, "text"), _named(kinds, "integer", "number")
@@ -114,6 +116,18 @@ def between(
     return Window(table.filter(day >= first, day <= last), rows, first, last)
 
 
+def before(table: Any, columns: Mapping[str, str], days: Mapping[date, int], day: date) -> Window:
+    """The rows before a day."""
+    return between(table, columns, days, min(days), day - timedelta(days=1))
+
+
+def with_most_frequent(window: Window, name: str) -> Any:
+    """The rows of a window that have a column's most frequent value."""
+    rows = window.rows
+    known = rows.filter(rows[name].notnull())
+    return known.semi_join(_frequent(known[name], 0, 1).select(**{name: "value"}), name)
+
+
 def class_shares(
     window: Window, edges: Mapping[str, Sequence[float]]
 ) -> dict[str, dict[str, float]]:
@@ -134,6 +148,19 @@ def class_shares(
         counts = {f"{number}": high - low for number, (low, high) in enumerate(steps)}
         shares[name] = _shares({**counts, "": window.count - filled}, window.count)
     return shares
+
+
+def counts_of(window: Window, wanted: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int]]:
+    """Text → how many rows each of some values has in a window; those without rows are left out."""
+    names = [name for name, values in wanted.items() if values]
+    parts = []
+    for place, name in enumerate(names):
+        rows = window.rows.filter(window.rows[name].isin(list(wanted[name])))
+        parts.append(_frequent(rows[name], place, len(wanted[name])))
+    counts: dict[str, dict[str, int]] = {name: {} for name in wanted}
+    for row in _union(parts):
+        counts[names[row["place"]]][row["value"]] = row["rows"]
+    return counts
 
 
 def _named(kinds: Mapping[str, str], *wanted: str) -> list[str]:

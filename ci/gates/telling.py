@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+OFTEN, THERE = "how often", "whether at all"  # columns that are made here
 DIGITS = 9  # sums of ranks are not added in the same order by every engine
 
 
@@ -32,21 +33,19 @@ def telling(table: Any, rows: Any, key: str) -> dict[str, Telling]:
         table, rows: ibis tables with the column `key`.
     """
     columns = [name for name, kind in table.schema().items() if name != key and _ordered(kind)]
-    times = rows.group_by(key).aggregate(times=rows.count())
-    joined = table.select(
-        table[key], **{f"c{n}": _number(table[name]) for n, name in enumerate(columns)}
-    )
-    joined = joined.left_join(times, key)
-    joined = joined.mutate(times=joined["times"].fill_null(0), there=joined["times"].notnull())
-    names = [*(f"c{n}" for n in range(len(columns))), "times"]
-    ranked = joined.select("there", **{name: _midrank(joined, name) for name in names})
-    wanted = {"rows": ranked.count(), "there": ranked["there"].sum()}
-    for name in names[:-1]:
-        wanted[f"sum {name}"] = ranked[name].sum(where=ranked["there"])
-        wanted[f"with {name}"] = ranked[name].corr(ranked["times"], how="pop")
+    names = [f"column {number}" for number in range(len(columns))]
+    times = rows.group_by(key).aggregate(**{OFTEN: rows.count()})
+    numbers = {name: _number(table[column]) for name, column in zip(names, columns, strict=True)}
+    joined = table.select(table[key], **numbers).left_join(times, key)
+    joined = joined.mutate(**{OFTEN: joined[OFTEN].fill_null(0), THERE: joined[OFTEN].notnull()})
+    ranked = joined.select(THERE, **{name: _midrank(joined, name) for name in [*names, OFTEN]})
+    wanted = {"rows": ranked.count(), "there": ranked[THERE].sum()}
+    for name in names:
+        wanted[f"sum {name}"] = ranked[name].sum(where=ranked[THERE])
+        wanted[f"with {name}"] = ranked[name].corr(ranked[OFTEN], how="pop")
         wanted[f"many {name}"] = ranked[name].max() > ranked[name].min()
     (found,) = ranked.aggregate(**wanted).to_pyarrow().to_pylist()
-    return {name: _telling(found, f"c{number}") for number, name in enumerate(columns)}
+    return {column: _telling(found, name) for name, column in zip(names, columns, strict=True)}
 
 
 def _ordered(kind: Any) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..config import Project
 from ..errors import ConfigError, EvidenceError, ToolError
 from ..records import Dataset, read_if_there, write, write_atomically
-from ..tools import dvc, folders, git, pipeline, source
+from ..tools import dvc, folders, git, hashes, pipeline, source
 from ..tools.dvc import setup
 from ..tools.locks import held
 from . import Done, say
@@ -55,11 +55,13 @@ def altered(project: Project) -> str:
     """How the data in the workspace differs from `data.dvc`; empty if it does not, or is absent.
 
     Ask before any `dvc repro`: that one takes altered data for a new version, writes it into
-    `data.dvc`, and every gate after it compares the data with itself.
+    `data.dvc`, and every gate after it compares the data with itself. What has not moved since it
+    was last asked is not read again; a verdict and a record are made of the bytes themselves.
     """
     pointer = dvc.pointer(project.root / project.config.data.pointer)
     folder = project.root / pointer.path
-    found = folders.hash_files(folder)
+    with hashes.remembered(project.scratch / hashes.FILE) as md5:
+        found = folders.hash_files(folder, md5)
     if folders.digest(found) == pointer.md5 or not (found or folder.is_file()):
         return ""
     difference = _difference(project, pointer, found)

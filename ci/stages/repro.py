@@ -1,11 +1,13 @@
 """`slipway repro`: `dvc repro`, hardened for CI; what it leaves becomes records."""
 
 import argparse
+import contextlib
 import json
 import os
 import platform
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,10 +78,11 @@ def reproduce(
     setup.ensure(project)
     _adopt_lock(project)
     started = time.monotonic()
-    try:
-        done = pipeline.reproduce(project, targets, forced=forced, line=_relay)
-    finally:
-        _keep_lock(project)
+    with _same_version(project):
+        try:
+            done = pipeline.reproduce(project, targets, forced=forced, line=_relay)
+        finally:
+            _keep_lock(project)
     seconds = time.monotonic() - started
     if not done.blocked_by or "gate model" in done.blocked_by:
         reached = max(pipeline.DVC_STAGES.index(target) for target in targets)
@@ -88,6 +91,26 @@ def reproduce(
         if reached >= pipeline.DVC_STAGES.index("evaluate"):
             _record_evaluation(project)
     return done
+
+
+@contextlib.contextmanager
+def _same_version(project: Project) -> Iterator[None]:
+    """Puts the `.dvc` file of the data back, and refuses, where DVC named other data in it.
+
+    It does so with data that was altered after we looked, or that a wrong memo of hashes hid.
+    """
+    path = project.root / project.config.data.pointer
+    named, content = dvc.pointer_md5(path), path.read_bytes()
+    try:
+        yield
+    finally:
+        other = dvc.pointer_md5(path)
+        if other != named:
+            write_atomically(path, content)
+    if other != named:
+        where = str(project.root / project.config.data.path)
+        todo = "run 'slipway data pull', which says what can be done"
+        raise EvidenceError(f"the data is {other}, {path.name} names {named}", where, todo)
 
 
 def restore(project: Project, out: str) -> None:

@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Callable, Mapping
@@ -15,7 +17,8 @@ import pytest
 
 from slipway import config
 from slipway.records import digest_file
-from slipway.tools import dvc, environment, folders
+from slipway.stages import data
+from slipway.tools import dvc, environment, folders, hashes
 from slipway.tools.dvc.setup import ensure
 from slipway.tools.dvc.survey import Step
 from slipway.tools.pipeline import survey
@@ -271,6 +274,54 @@ def test_altered_objects_in_the_remote_are_named_and_not_kept(small: Checkout) -
     stored.write_bytes(good)
     small.slipway("data", "pull")
     assert clean(small)
+
+
+@pytest.mark.parametrize("through", ["its name", "a hard link"])
+def test_data_that_was_altered_and_looks_as_before_is_seen(small: Checkout, through: str) -> None:
+    project = config.load(small.root)
+    path = sorted((small.root / "data").iterdir())[0]
+    written = path
+    if through == "a hard link":
+        written = small.root.parent / "linked"
+        os.link(path, written)
+    time.sleep(hashes.SETTLED_NS / 1e9 + 0.1)
+    assert data.altered(project) == ""
+    assert str(path) in (project.scratch / hashes.FILE).read_text()
+    before = path.stat()
+    with written.open("r+b") as stream:
+        stream.write(b"X")
+    os.utime(written, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert f"{path.name} has other bytes" in data.altered(project)
+
+
+MANY = """
+import sys
+from pathlib import Path
+from slipway.tools import folders, hashes
+
+hashes.SETTLED_NS = 0
+memo, folder, which = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+for number in range(25):
+    own = folder / f"{which}-{number}"
+    own.write_bytes(own.name.encode())
+    with hashes.remembered(memo) as md5:
+        for path in [folder / "shared", own]:
+            assert md5(path) == folders.md5(path)
+"""
+
+
+def test_many_processes_share_a_memo_of_hashes(tmp_path: Path) -> None:
+    memo, folder = tmp_path / "memo", tmp_path / "files"
+    folder.mkdir()
+    (folder / "shared").write_bytes(b"shared")
+    words = [sys.executable, "-c", MANY, str(memo), str(folder)]
+    children = [subprocess.Popen([*words, str(which)]) for which in range(3)]
+    assert [child.wait(60) for child in children] == [0, 0, 0]
+    with hashes.remembered(memo) as md5:
+        assert folders.hash_files(folder, md5) == folders.hash_files(folder)
+    assert str(folder / "shared") in memo.read_text()
+    assert {path.name for path in tmp_path.iterdir()} == {"memo", "files"}
 
 
 # Killed, twice at once, without room.

@@ -11,6 +11,7 @@ import pytest
 from slipway import config
 from slipway.records import Plan, canonical, parse
 from slipway.tools import folders, ledger, pipeline
+from slipway.tools.dvc import locked
 from slipway.tools.ledger import Event
 from tests import pipelines
 from tests.pipelines import branch_with, change, contents, fresh, remote_of
@@ -261,6 +262,23 @@ def test_what_dvc_cannot_read_is_a_wrong_configuration(
     (done.root / name).write_text(text)
     for words in (("plan",), ("repro",)):
         assert len(done.slipway(*words, code=2).err.strip().splitlines()) == 3
+
+
+def test_what_dvc_has_read_of_the_lock_is_what_the_lock_says(done: Checkout) -> None:
+    from dvc.repo import Repo
+
+    def said() -> tuple[list[tuple[str, str]], list[str]]:
+        return (
+            locked.outs(done.root, "data.dvc", pipeline.DVC_STAGES),
+            locked.records(done.root, pipeline.DVC_STAGES),
+        )
+
+    read_by_us = said()
+    locked.take_over(Repo(str(done.root)))
+    assert said() == read_by_us
+    assert len(read_by_us[0]) == len(pipeline.DVC_STAGES) + 1
+    change(done, "dvc.lock", "md5: ", "md5:  ")
+    assert said() == read_by_us
 
 
 def test_a_name_that_is_no_digest_leads_nowhere(done: Checkout, tmp_path: Path) -> None:

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from slipway.tools import folders
+from slipway import config
+from slipway.records import digest_of
+from slipway.stages import data
+from slipway.tools import folders, hashes
 from tests import pipelines
 from tests.pipelines import (
     branch_with,
@@ -134,6 +137,23 @@ def test_data_that_was_altered_through_a_link_is_refused_and_can_be_had_again(
     shutil.rmtree(work.root / "data")
     work.slipway("data", "pull")
     assert contents(work.root / "data") == contents(done.root / "data")
+
+
+@pytest.mark.parametrize("command", ["repro", "gate data"])
+def test_a_memo_of_hashes_that_lies_weakens_no_evidence(done: Checkout, command: str) -> None:
+    path, pointer = done.root / "data/2001-01.csv", (done.root / "data.dvc").read_bytes()
+    memo, good = done.root / ".slipway" / hashes.FILE, folders.md5(path)
+    path.unlink()
+    path.write_bytes(b"altered\n")
+    time.sleep(hashes.SETTLED_NS / 1e9 + 0.1)
+    assert "2001-01.csv has other bytes" in done.slipway("repro", code=5).err
+    lie = memo.read_bytes().partition(b"\n")[2].replace(folders.md5(path).encode(), good.encode())
+    memo.write_bytes(f"{digest_of(lie)}\n".encode() + lie)
+    assert data.altered(config.load(done.root)) == ""
+    refused = done.slipway(*command.split(), code=5).err.strip().splitlines()[-3:]
+    assert "data.dvc names md5:" in refused[0]
+    assert (done.root / "data.dvc").read_bytes() == pointer
+    assert not (done.root / "delivery/data-verdict.json").exists()
 
 
 def test_a_pull_request_reads_what_is_shared_and_writes_only_its_own(

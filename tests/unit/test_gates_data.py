@@ -1,4 +1,4 @@
-"""The gates of raw and prepared data: one row a planted fault, and the finding that stops it."""
+"""The gates of prepared data, suites and readers: one row a planted fault, and what stops it."""
 
 import datetime
 import hashlib
@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from slipway.errors import ConfigError, EvidenceError
 from slipway.gates import configured, judge, prepared, suites
-from slipway.gates.data import DataEvidence, RawFile, Reading, completeness, files
+from slipway.gates.data import DataEvidence, RawFile, Reading
 from slipway.gates.offending import Offending
 from slipway.gates.prepared import completeness as prepared_completeness
 from slipway.gates.prepared import integrity
@@ -68,107 +68,7 @@ def evidence(
     return replace(good, **changes)
 
 
-LISTING = {"2000-11.csv": "1" * 32}
-FILE_FAULTS: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], set[str]]] = {
-    "the file is good": ({}, {}, set()),
-    "it is in the listing": ({}, {"listing": LISTING}, set()),
-    "the bytes of the whole differ": ({}, {"found": "md5:" + "2" * 32 + ".dir"}, {"version"}),
-    "its own bytes differ": ({"md5": "2" * 32}, {"listing": LISTING}, {"2000-11.csv"}),
-    "another file is missing": (
-        {},
-        {"listing": {**LISTING, "2000-12.csv": "3" * 32}},
-        {"2000-12.csv"},
-    ),
-    "it is not part of the version": ({"name": "x.csv"}, {"listing": LISTING}, {"x.csv"}),
-    "it cannot be read": ({"problem": "it is not UTF-8"}, {}, {"2000-11.csv"}),
-    "a column is lost": ({"header": ("DAY", "WHO", "PRICE")}, {}, {"2000-11.csv"}),
-    "a column is new": ({"header": (*COLUMNS, "X")}, {}, {"2000-11.csv"}),
-    "two columns are swapped": ({"header": ("WHO", "DAY", "PIECES", "PRICE")}, {}, {"2000-11.csv"}),
-    "there is a byte order mark": (
-        {"header": ("\ufeffDAY", "WHO", "PIECES", "PRICE")},
-        {},
-        {"2000-11.csv"},
-    ),
-    "the last line is cut off": ({"ends_with_newline": False}, {}, {"2000-11.csv"}),
-    "it holds the header alone": ({"rows": 0}, {}, {"2000-11.csv"}),
-    "it is no CSV": ({"name": "notes.txt"}, {}, {"notes.txt"}),
-}
-
-
-@pytest.mark.parametrize("name", FILE_FAULTS)
-def test_the_files_gate_stops(name: str) -> None:
-    file, changes, expected = FILE_FAULTS[name]
-    found = list(files.judge(evidence(raw=[raw_file(**file)], **changes), files.Settings()))
-    assert expected <= blocked(found)
-    assert bool(expected) == bool(blocked(found))
-
-
-def test_the_files_gate_stops_no_file_at_all() -> None:
-    assert "number of files" in blocked(list(files.judge(evidence(raw=[]), files.Settings())))
-
-
-ENOUGH = completeness.Settings(
-    min_rows=4,
-    min_rows_per_month=4,
-    max_rows_per_month=4,
-    min_rows_per_day=1,
-    max_rows_per_day=2,
-)
 NULLS = pa.array([None] * 4, pa.string())
-COMPLETENESS_FAULTS: dict[str, tuple[Any, Mapping[str, Any], Mapping[str, Any], set[str]]] = {
-    "all is there, at its very limits": (raw_table(), {}, {}, set()),
-    "too few lines": (raw_table(), {}, {"min_rows": 5}, {"rows"}),
-    "too few in a month": (raw_table(), {}, {"min_rows_per_month": 5}, {"month 2000-11"}),
-    "too many in a month": (raw_table(), {}, {"max_rows_per_month": 3}, {"month 2000-11"}),
-    "too few on a day": (
-        raw_table(),
-        {},
-        {"min_rows_per_day": 2},
-        {"emptiest day"},
-    ),
-    "too many on a day": (raw_table(), {}, {"max_rows_per_day": 1}, {"fullest day"}),
-    "a day is missing": (
-        raw_table(DAY=pa.array([*DAYS[:3], datetime.datetime(2000, 11, 4)], pa.timestamp("us"))),
-        {},
-        {},
-        {"missing days"},
-    ),
-    "a column is missing": (raw_table(WHO=None), {}, {}, {"column WHO"}),
-    "the date column is missing": (raw_table(DAY=None), {}, {}, {"column DAY", "days"}),
-    "a column is all null": (raw_table(WHO=NULLS), {}, {}, {"column WHO"}),
-    "NaN among the numbers": (raw_table(PRICE=[1, 2, 3, math.nan]), {}, {}, {"column PRICE"}),
-    "infinity among the numbers": (raw_table(PRICE=[1, 2, 3, math.inf]), {}, {}, {"column PRICE"}),
-    "a number that is none": (raw_table(), {"malformed": {"PRICE": 1}}, {}, {"values of PRICE"}),
-    "a kind that nobody counted": (raw_table(), {"malformed": {}}, {}, {"values of DAY"}),
-    "a line stands twice": (
-        pa.concat_tables([raw_table().slice(0, 3), raw_table().slice(2, 1)]),
-        {},
-        {},
-        {"duplicates"},
-    ),
-    "lines of another month": (
-        raw_table(),
-        {"raw": [raw_file(last="2000-12-01")]},
-        {},
-        {"months in 2000-11.csv"},
-    ),
-    "no line": (raw_table().slice(0, 0), {}, {}, {"rows", "column DAY", "duplicates", "days"}),
-    "no table": (tables.nothing(COLUMNS), {}, {}, {"rows", "column DAY", "duplicates", "days"}),
-}
-
-
-@pytest.mark.parametrize("name", COMPLETENESS_FAULTS)
-def test_the_completeness_gate_stops(name: str) -> None:
-    table, changes, settings, expected = COMPLETENESS_FAULTS[name]
-    found = list(completeness.judge(evidence(table, **changes), replace(ENOUGH, **settings)))
-    assert expected <= blocked(found)
-    assert bool(expected) == bool(blocked(found))
-
-
-def test_months_in_file_names_can_be_left_unasked() -> None:
-    strange = evidence(raw=[raw_file(name="all.csv")])
-    found = list(completeness.judge(strange, replace(ENOUGH, month_in_name=False)))
-    assert not blocked(found)
 
 
 # Prepared tables.
@@ -364,7 +264,7 @@ def test_a_suite_that_cannot_be_parsed_is_a_wrong_configuration(name: str) -> No
 
 def asked(entries: Sequence[Mapping[str, Any]], table: Any, at_least: int = 1) -> list[Finding]:
     suite = suites.parse("raw", json.dumps({"expectations": entries}).encode(), "raw.json")
-    return list(suites.ask(suite, ibis.memtable(table), name="raw", at_least=at_least, personal=()))
+    return findings(suites.ask(suite, ibis.memtable(table), suites.Asked("raw", at_least)))
 
 
 def between(**kwargs: Any) -> dict[str, Any]:
@@ -409,7 +309,7 @@ def test_an_empty_table_blocks_whatever_the_suite_says() -> None:
 
 
 def test_a_missing_suite_blocks() -> None:
-    (found,) = suites.ask(None, ibis.memtable(raw_table()), name="raw", at_least=1, personal=())
+    (found,) = findings(suites.ask(None, ibis.memtable(raw_table()), suites.Asked("raw")))
     assert (found.outcome, found.where) == ("block", "raw")
 
 

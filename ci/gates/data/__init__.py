@@ -6,9 +6,11 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
+from ...errors import ConfigError
+from ...typed import Mismatch
 from ..profiles import profile_of
 from ..reference import WINDOW_DAYS, Profile, Reference
-from ..suites import Suite
+from ..suites import Custom, Suite
 from . import _days
 
 
@@ -62,6 +64,7 @@ class DataEvidence:
         listing: file → md5 of the version that `data.dvc` names, where it is known.
         reference: what production's data were like; None: nothing was released before.
         window_days: how many of the last days stand for what the data are like now.
+        custom: the project's own kinds of expectations.
     """
 
     read: Callable[[], Reading]
@@ -73,17 +76,12 @@ class DataEvidence:
     personal: tuple[str, ...] = ()
     reference: Reference | None = None
     window_days: int = WINDOW_DAYS
+    custom: Custom = field(default_factory=Custom)
 
     @cached_property
     def reading(self) -> Reading:
         """The files as they were read."""
         return self.read()
-
-    @cached_property
-    def profile(self) -> Profile:
-        """What the data are like."""
-        table, days = self.reading.table, self.window_days
-        return profile_of(table, self.columns, self.personal, self.expected, days)
 
     @cached_property
     def days(self) -> _days.Days:
@@ -101,3 +99,32 @@ class DataEvidence:
         table, name = self.reading.table, self.days.column
         those = table.filter(table[name].date().isin(list(days)))
         return those.group_by(name).aggregate(lines=those.count())
+
+    @cached_property
+    def profile(self) -> Profile:
+        """What the data are like."""
+        return profile_of(
+            self.reading.table,
+            self.columns,
+            self.personal,
+            self.expected,
+            self.window_days,
+            self.days.rows,
+        )
+
+
+def check(gates: Iterable[Any], columns: Mapping[str, str]) -> None:
+    """Refuses settings that ask about columns which are not declared, before any gate is asked.
+
+    Args:
+        gates: configured ones; settings that name columns have a `check(columns)` of their own.
+
+    Raises:
+        ConfigError: a gate's settings do not fit the columns.
+    """
+    for gate in gates:
+        try:
+            if hasattr(gate.settings, "check"):
+                gate.settings.check(columns)
+        except Mismatch as error:
+            raise ConfigError(str(error), "delivery.toml", "see docs/reference/gates.md") from error

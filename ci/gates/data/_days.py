@@ -1,11 +1,16 @@
 """What each day of the raw data holds: its lines, and each column's empty cells."""
 
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any
 
 TEXT = " (text)"  # as tools/tables.py names a column that keeps what is not of its kind
+DAY = timedelta(days=1)
+SHOWN = 10  # spans of days in a message
+MOST_DAYS = 3660  # ten years: more are dates gone wrong, and no month of them means anything
 
 
 @dataclass(frozen=True)
@@ -34,21 +39,31 @@ class Days:
     found: Mapping[date, Day]
     undated: Day
 
-    @property
+    @cached_property
     def rows(self) -> Mapping[date, int]:
         """Day → lines."""
         return {day: found.rows for day, found in self.found.items()}
 
-    @property
+    @cached_property
     def months(self) -> Mapping[str, Day]:
         """Month, as 2000-11 → what its lines come to."""
-        names = sorted({month_of(day) for day in self.found})
-        return {
-            name: total(found for day, found in self.found.items() if month_of(day) == name)
-            for name in names
-        }
+        days: dict[str, list[Day]] = {}
+        for day, found in self.found.items():
+            days.setdefault(month_of(day), []).append(found)
+        return {month: total(found) for month, found in days.items()}
 
     @property
+    def problem(self) -> str:
+        """Why no answer about days or months would mean anything, or nothing."""
+        if not self.column:
+            return "no date column is declared to count days by"
+        if not self.found:
+            return "there is no day with a line"
+        if len(self.found) > MOST_DAYS:
+            return f"{len(self.found):,} days are more than ten years have"
+        return ""
+
+    @cached_property
     def whole(self) -> Day:
         """What all lines come to, those without a day among them."""
         return total([*self.found.values(), self.undated])
@@ -77,7 +92,8 @@ def date_column(columns: Mapping[str, str]) -> str:
 def is_empty(table: Any, name: str) -> Any:
     """Whether a cell held nothing; what is not of its column's kind was something."""
     text = f"{name}{TEXT}"
-    return table[text].isnull() if text in table.columns else table[name].isnull()
+    empty = table[name].isnull()
+    return empty & table[text].isnull() if text in table.columns else empty
 
 
 def read(table: Any, columns: Mapping[str, str]) -> Days:
@@ -95,27 +111,31 @@ def read(table: Any, columns: Mapping[str, str]) -> Days:
         lost = {column: row["rows"] for column in columns if column not in there}
         found[row["day"]] = Day(row["rows"], {**counts, **lost})
     undated = found.pop(None, Day(0, dict.fromkeys(columns, 0)))
-    return Days(name, {day: found[day] for day in sorted(found)}, undated)
+    dated = {day: found[day] for day in sorted(filter(None, found))}
+    return Days(name, dated, undated)
 
 
 def runs(days: Iterable[date]) -> str:
     """Days as text, those that follow each other as one: `2000-12-19 to 2000-12-25`."""
-    parts: list[list[date]] = []
+    found: list[tuple[date, date]] = []
     for day in sorted(days):
-        if parts and day - parts[-1][-1] == timedelta(days=1):
-            parts[-1].append(day)
+        if found and day - found[-1][1] == DAY:
+            found[-1] = (found[-1][0], day)
         else:
-            parts.append([day])
-    said = [str(p[0]) if len(p) == 1 else f"{p[0]} to {p[-1]}" for p in parts[:10]]
-    return ", ".join(said) + (f" and {len(parts) - 10} more" if len(parts) > 10 else "")
+            found.append((day, day))
+    return said(found)
 
 
-def missing(days: Iterable[date]) -> list[date]:
-    """The days between the first one and the last that are not there."""
-    there = set(days)
-    if not there:
-        return []
-    span = (max(there) - min(there)).days
-    every = (min(there) + timedelta(days=n) for n in range(span))
-    return [day for day in every if day not in there]
+def said(spans: Sequence[tuple[date, date]]) -> str:
+    """Spans of days as text, the first few of them."""
+    texts = [f"{one}" if one == last else f"{one} to {last}" for one, last in spans[:SHOWN]]
+    more = len(spans) - SHOWN
+    return ", ".join(texts) + (f" and {more} more" if more > 0 else "")
 
+
+def holes(days: Iterable[date]) -> list[tuple[date, date]]:
+    """The spans, first and last day, between the first day and the last that are not there."""
+    there = sorted(days)
+    return [
+        (one + DAY, other - DAY) for one, other in itertools.pairwise(there) if other - one > DAY
+    ]

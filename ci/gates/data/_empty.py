@@ -40,7 +40,7 @@ def judge(
     finding = _limits.within(gate, where, share, (None, limits.whole), message, column=name)
     there = name in table.columns
     yield Offending(finding, table.filter(is_empty(table, name))) if there else finding
-    if not limits.whole > 0 or not there or not days.found:
+    if not limits.whole > 0 or not there or days.problem:
         return
     yield _by_month(gate, evidence, name, limits.more)
     if not math.isnan(limits.day):
@@ -50,10 +50,14 @@ def judge(
 def _by_month(gate: str, evidence: DataEvidence, name: str, more: float) -> Finding | Offending:
     where, months = f"nulls {name} by month", evidence.days.months
     shares = {month: _share(found, name) for month, found in months.items()}
-    above = {month: share - _usual(evidence, name, shares, month) for month, share in shares.items()}
+    above = {
+        month: share - _usual(evidence, name, shares, month) for month, share in shares.items()
+    }
     if all(map(math.isnan, above.values())):
         message = "there is no other month to tell by what is usual"
-        return Finding(gate, "skip", None, f"at most {more:g} above the usual", message, where, name)
+        return Finding(
+            gate, "skip", None, f"at most {more:g} above the usual", message, where, name
+        )
     worst = max(above, key=above.__getitem__)
     usual = shares[worst] - above[worst]
     message = f"{shares[worst]:.2%} of the lines of {worst} have no {name}, {usual:.2%} is usual"
@@ -66,9 +70,7 @@ def _by_month(gate: str, evidence: DataEvidence, name: str, more: float) -> Find
     return Offending(finding, table.filter(is_empty(table, name) & in_month))
 
 
-def _usual(
-    evidence: DataEvidence, name: str, shares: Mapping[str, float], month: str
-) -> float:
+def _usual(evidence: DataEvidence, name: str, shares: Mapping[str, float], month: str) -> float:
     profile = evidence.reference.profile if evidence.reference else None
     if profile and name in profile.columns:
         return profile.columns[name].nulls

@@ -39,7 +39,7 @@ def _wrong(rule: Any) -> dict[str, tuple[str, Any]]:
         questions["pattern"] = (said, lambda text: ~text.re_search(whole))
     if rule and rule.allowed:
         allowed = list(rule.allowed)
-        said = f"are none of {', '.join(allowed)[:200]}"
+        said = f"are none of the {len(allowed)} that are allowed"
         questions["allowed"] = (said, lambda text: ~text.isin(allowed))
     return questions
 

@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 from ._days import month_of
@@ -12,13 +12,23 @@ NORMAL = 1.4826  # a median of deviations times this is a normal distribution's 
 LEAST_SPREAD = 0.1  # days that hardly differ: a tenth more or less is no anomaly
 
 
-def usual(day: date, history: Mapping[date, int]) -> float:
-    """The lines that a day should have: the median of its weekday, or of all days where it has
-    fewer than two; NaN without history. A strange day among them does not move it.
+def usual(days: Iterable[date], history: Mapping[date, int]) -> dict[date, float]:
+    """Day → the lines that it should have: the median of its weekday in the rest of the history.
+
+    One strange day does not move a median. Where a weekday has fewer than two other days, the
+    median of all days stands for it; NaN without any.
     """
-    same = [rows for other, rows in history.items() if other.weekday() == day.weekday()]
-    chosen = same if len(same) > 1 else list(history.values())
-    return statistics.median(chosen) if chosen else math.nan
+    same: dict[int, list[int]] = {weekday: [] for weekday in range(7)}
+    for day, rows in history.items():
+        same[day.weekday()].append(rows)
+    every = statistics.median(history.values()) if history else math.nan
+    found = {}
+    for day in days:
+        rest = list(same[day.weekday()])
+        if day in history:
+            rest.remove(history[day])
+        found[day] = statistics.median(rest) if len(rest) > 1 else every
+    return found
 
 
 def month_ratios(days: Mapping[date, int], history: Mapping[date, int]) -> dict[str, float]:
@@ -31,7 +41,7 @@ def month_ratios(days: Mapping[date, int], history: Mapping[date, int]) -> dict[
         own = {day: rows for day, rows in days.items() if month_of(day) == month}
         others = {day: rows for day, rows in history.items() if month_of(day) != month}
         enough = len(others) >= LEAST_DAYS
-        expected = sum(usual(day, others) for day in own) if enough else math.nan
+        expected = sum(usual(own, others).values()) if enough else math.nan
         ratios[month] = sum(own.values()) / expected if expected else math.nan
     return ratios
 
@@ -44,10 +54,8 @@ def deviations(days: Mapping[date, int], history: Mapping[date, int]) -> dict[da
     """
     if len(history) < LEAST_DAYS:
         return {}
-    logs = {}
-    for day, rows in days.items():
-        others = {other: n for other, n in history.items() if other != day}
-        logs[day] = math.log(max(rows, 1) / max(usual(day, others), 1))
+    should = usual(days, history)
+    logs = {day: math.log(max(rows, 1) / max(should[day], 1)) for day, rows in days.items()}
     middle = statistics.median(logs.values())
     spread = NORMAL * statistics.median(abs(value - middle) for value in logs.values())
     return {day: (value - middle) / max(spread, LEAST_SPREAD) for day, value in logs.items()}

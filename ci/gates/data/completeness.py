@@ -13,7 +13,7 @@ from ...records import Finding, Outcome
 from .. import columns as filled
 from ..offending import Offending
 from . import DataEvidence, _empty, _limits, _volume
-from ._days import Days, missing, runs
+from ._days import MOST_DAYS, Days, holes, runs, said
 
 GATE = "completeness"
 
@@ -30,7 +30,9 @@ class Settings:
     first_day: str = ""  # the day that history begins with, as 2000-11-01; empty: any
     max_missing_days: int = 0  # ceiling: days without a line between the first one and the last
     keeps_history: bool = True  # no day that the champion's data had may be lost, the oldest either
-    min_month_ratio: float = 0.65  # floor: a month's lines over those that its weekdays usually have
+    min_month_ratio: float = (
+        0.65  # floor: a month's lines over those that its weekdays usually have
+    )
     max_month_ratio: float = 1.45  # ceiling of the same
     max_day_deviation: float = 5.0  # robust standard deviations; a day beyond them warns
     max_nulls: dict[str, float] = field(default_factory=dict)  # column → ceiling: share; others: 0
@@ -47,12 +49,9 @@ class Settings:
         _limits.refuse_no_share(GATE, max_more_nulls=self.max_more_nulls)
         numbers = {k: v for k, v in vars(self).items() if type(v) in (int, float)}
         _limits.refuse_negative(GATE, **numbers)
-        for low, high in (("min_rows_per_month", "max_rows_per_month"),) + (
-            ("min_rows_per_day", "max_rows_per_day"),
-            ("min_month_ratio", "max_month_ratio"),
-        ):
-            limits = (getattr(self, low), getattr(self, high))
-            _limits.refuse_odd_range(f"{GATE}.{low}, {high}", limits)
+        for of in ("rows_per_month", "rows_per_day", "month_ratio"):
+            limits = (getattr(self, f"min_{of}"), getattr(self, f"max_{of}"))
+            _limits.refuse_odd_range(f"{GATE}.min_{of}", limits)
 
     def check(self, columns: Mapping[str, str]) -> None:
         """Refuses columns that are not declared."""
@@ -67,10 +66,10 @@ def judge(evidence: DataEvidence, settings: Settings) -> Iterable[Finding | Offe
     yield from filled.judge(GATE, filled.filled(table), tuple(evidence.columns))
     for name in evidence.columns:
         yield from _nulls(evidence, settings, name)
-    if not days.found:
-        said = "there is no day with a line" if days.column else "no date column is declared"
-        yield Finding(GATE, "block", 0, "at least 1", said, "days", days.column)
-    else:
+    message = days.problem or f"{len(days.found):,} days have lines"
+    limits = (1, MOST_DAYS)
+    yield _limits.within(GATE, "days", len(days.found), limits, message, column=days.column)
+    if not days.problem:
         yield from _months(evidence, settings)
         yield from _days(days, settings)
         yield from _history(evidence, settings)
@@ -80,9 +79,7 @@ def judge(evidence: DataEvidence, settings: Settings) -> Iterable[Finding | Offe
                 yield _month_of(file.name, file.first, file.last)
 
 
-def _nulls(
-    evidence: DataEvidence, settings: Settings, name: str
-) -> Iterator[Finding | Offending]:
+def _nulls(evidence: DataEvidence, settings: Settings, name: str) -> Iterator[Finding | Offending]:
     ceiling = settings.max_nulls.get(name, 0.0)
     limits = _empty.Limits(
         whole=ceiling,
@@ -115,15 +112,15 @@ def _days(days: Days, settings: Settings) -> Iterator[Finding]:
     limits = (settings.min_rows_per_day, settings.max_rows_per_day)
     yield _within("emptiest day", rows[least], limits, f"lines on {least}, the emptiest day")
     yield _within("fullest day", rows[most], limits, f"lines on {most}, the fullest day")
-    holes = missing(rows)
-    said = f"days without a line from {min(rows)} to {max(rows)}"
-    said += f": {runs(holes)}" if holes else ""
-    yield _within("missing days", len(holes), (0, settings.max_missing_days), said)
+    spans = holes(rows)
+    missing = sum((last - first).days + 1 for first, last in spans)
+    message = f"days without a line from {min(rows)} to {max(rows)}"
+    message += f": {said(spans)}" if spans else ""
+    yield _within("missing days", missing, (0, settings.max_missing_days), message)
     if settings.first_day:
         good = str(min(rows)) == settings.first_day
         message = f"the first line is of {min(rows)}"
-        outcome = "pass" if good else "block"
-        expected = settings.first_day
+        expected, outcome = settings.first_day, _passes(good)
         yield Finding(GATE, outcome, str(min(rows)), expected, message, "first day", days.column)
 
 
@@ -174,6 +171,10 @@ def _month_of(name: str, first: str, last: str) -> Finding:
         f"{name} holds lines of {month} only" if good else f"{name} holds lines of other months",
         f"months in {name}",
     )
+
+
+def _passes(good: object) -> Outcome:
+    return "pass" if good else "block"
 
 
 def _within(where: str, value: int, limits: tuple[int, int | None], what: str) -> Finding:

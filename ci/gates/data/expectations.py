@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ...records import Finding
 from .. import suites
+from ..offending import Offending
 from . import DataEvidence
 
 
@@ -15,12 +16,9 @@ class Settings:
     at_least: int  # floor: different expectations in the suite
 
 
-def judge(evidence: DataEvidence, settings: Settings) -> Iterable[Finding]:
+def judge(evidence: DataEvidence, settings: Settings) -> Iterable[Finding | Offending]:
     """One finding an expectation."""
-    return suites.ask(
-        evidence.suite,
-        evidence.reading.table,
-        name=suites.RAW,
-        at_least=settings.at_least,
-        personal=evidence.personal,
-    )
+    asked = suites.Asked(suites.RAW, settings.at_least, evidence.personal, evidence.custom)
+    table = evidence.reading.table
+    declared = table.select([name for name in table.columns if name in evidence.columns])
+    return suites.ask(evidence.suite, declared, asked)

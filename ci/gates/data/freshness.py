@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from ...records import Finding
+from ...records import Finding, Outcome
 from ..offending import Offending
 from . import DataEvidence, _limits
 from ._days import runs
@@ -75,7 +75,7 @@ def _newer(own: Mapping[date, int], champion: Mapping[date, int], column: str) -
     behind = (max(champion) - max(own)).days
     message = f"the last line is of {max(own)}, the champion's of {max(champion)}"
     where = "newer than the champion's"
-    outcome = "pass" if behind <= 0 else "block"
+    outcome: Outcome = "pass" if behind <= 0 else "block"
     expected = f"{max(champion)} or later"
     return Finding(GATE, outcome, str(max(own)), expected, message, where, column)
 

@@ -80,20 +80,24 @@ def _dependency(table: Any, asked: Dependency) -> Finding | Offending:
     return Offending(finding, pairs.semi_join(several, asked.key))
 
 
-def _unknown(
-    evidence: DataEvidence, name: str, more: float, ceiling: float
-) -> Finding | Offending:
+def _unknown(evidence: DataEvidence, name: str, more: float, ceiling: float) -> Finding | Offending:
     table, day = evidence.reading.table, evidence.days.column
     where = f"unknown {name}"
     if absent := [column for column in (day, name) if column not in table.columns]:
         return _limits.absent(GATE, where, absent)
+    if evidence.days.problem:
+        return Finding(GATE, "block", None, "two months", evidence.days.problem, where, name)
     months = evidence.days.months
     if len(months) < 2:
         message = "there is no other month that could know its ids"
         return Finding(GATE, "skip", None, "two months", message, where, name)
     alone = _alone(table, day, name)
     lines = {f"{row['year']}-{row['month']:02d}": row["lines"] for row in _lines_by_month(alone)}
-    shares = {month: lines.get(month, 0) / found.rows for month, found in months.items()}
+    known = {month: found.rows - found.empty[name] for month, found in months.items()}
+    if without := [month for month, count in known.items() if not count > 0]:
+        message = f"no line of {without[0]} has a {name}"
+        return Finding(GATE, "block", 0, "ids", message, where, name)
+    shares = {month: lines.get(month, 0) / count for month, count in known.items()}
     above = {month: share - _usual(shares, month) for month, share in shares.items()}
     worst = max(above, key=above.__getitem__)
     usual = shares[worst] - above[worst]

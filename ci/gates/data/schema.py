@@ -82,6 +82,9 @@ def _differences(found: tuple[str, ...], declared: tuple[str, ...]) -> Iterator[
     if any(MARK in name for name in found):
         yield "its header begins with a byte order mark"
     names = [name.replace(MARK, "") for name in found]
+    if not set(names) & set(declared):  # a line of values, perhaps: nothing of it is shown
+        yield f"its first line, of {len(names)} cells, names none of the columns"
+        return
     if missing := [name for name in declared if name not in names]:
         yield f"its header misses {', '.join(missing)}"
     if unknown := [name for name in names if name not in declared]:

@@ -14,7 +14,7 @@ class Settings:
     """Nothing to set: bytes are the same or they are not."""
 
 
-def judge(evidence: DataEvidence, settings: Settings) -> Iterable[Finding]:
+def judge(evidence: DataEvidence, _: Settings) -> Iterable[Finding]:
     """One finding on the version as a whole, one a file where its listing is known."""
     same = evidence.found == evidence.expected
     yield Finding(
@@ -30,7 +30,7 @@ def judge(evidence: DataEvidence, settings: Settings) -> Iterable[Finding]:
         yield Finding(GATE, "skip", None, "a listing", message, "listing")
         return
     found = {file.name: file.md5 for file in evidence.reading.files}
-    for name in sorted(found | evidence.listing):
+    for name in sorted({*found, *evidence.listing}):
         yield _file(name, found.get(name), evidence.listing.get(name))
 
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from ..reference import Reference
-from ..suites import Suite
+from ..suites import Custom, Suite
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class PreparedEvidence:
         dataset: the data version that `data.dvc` names.
         suites: table → its expectations, where they are there.
         reference: what production's data were like; None: nothing was released before.
+        custom: the project's own kinds of expectations.
     """
 
     read: Callable[[], Reading]
@@ -48,6 +49,7 @@ class PreparedEvidence:
     suites: Mapping[str, Suite] = field(default_factory=dict)
     personal: tuple[str, ...] = ()
     reference: Reference | None = None
+    custom: Custom = field(default_factory=Custom)
 
     @cached_property
     def reading(self) -> Reading:

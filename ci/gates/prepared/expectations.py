@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ...records import Finding
 from .. import suites
+from ..offending import Offending
 from . import PreparedEvidence
 
 
@@ -15,14 +16,10 @@ class Settings:
     at_least: dict[str, int]  # table → floor: different expectations in its suite
 
 
-def judge(evidence: PreparedEvidence, settings: Settings) -> Iterable[Finding]:
+def judge(evidence: PreparedEvidence, settings: Settings) -> Iterable[Finding | Offending]:
     """One finding an expectation, for every table that is there or should be."""
     tables = evidence.reading.tables
     for name in sorted({*settings.at_least, *tables}):
-        yield from suites.ask(
-            evidence.suites.get(name),
-            tables.get(name),
-            name=name,
-            at_least=settings.at_least.get(name, 1),
-            personal=evidence.personal,
-        )
+        least = settings.at_least.get(name, 1)
+        asked = suites.Asked(name, least, evidence.personal, evidence.custom)
+        yield from suites.ask(evidence.suites.get(name), tables.get(name), asked)

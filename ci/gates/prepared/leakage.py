@@ -6,7 +6,7 @@ tells who or what is bought in the test window: its rank AUC and rank correlatio
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ...records import Finding
@@ -15,7 +15,19 @@ from ..telling import Telling, telling
 from . import PreparedEvidence
 
 GATE = "leakage"
+# columns that are made here; their names are no user's
+TIMES, SIZE, OTHER, AGREEING = "times in it", "its lines", "other day", "lines that agree"
 Answer = Finding | Offending
+
+
+@dataclass(frozen=True)
+class Features:
+    """What is known about those that the answer is about."""
+
+    table: str  # one row a customer, a product …
+    key: str  # the column that says which; the test rows have it, too
+    max_auc: float = 0.85  # ceiling: how well a column ranks who is in the test rows
+    max_correlation: float = 0.65  # ceiling: of a column's ranks with those of how often
 
 
 @dataclass(frozen=True)
@@ -28,21 +40,15 @@ class Settings:
     key: tuple[str, ...] = ("customer", "date")  # what makes one basket
     content: tuple[str, ...] = ("product", "amount", "sales_price")  # what makes two the same
     min_lines: int = 3  # smaller baskets are alike by chance
-    max_copied: float = 0.01  # ceiling: share of the test baskets that were learned from, too
+    max_copied: float = 0.001  # ceiling: share of the test baskets that were learned from, too
     disjoint: tuple[str, ...] = ()  # columns without a value in both; for a split by entity
-    # table → the key by which its rows are known; their numbers and dates may not tell the answer
-    features: dict[str, str] = field(default_factory=dict)
-    max_auc: dict[str, float] = field(default_factory=dict)  # table → ceiling; others 0.9
-    max_correlation: dict[str, float] = field(default_factory=dict)  # table → ceiling; others 0.9
-
-
-USUAL = 0.9  # ceiling of AUC and rank correlation where none is set
+    features: tuple[Features, ...] = ()  # tables whose numbers and dates may not tell the answer
 
 
 def judge(evidence: PreparedEvidence, settings: Settings) -> Iterable[Answer]:
     """One finding on time, keys and copies, one a column that is to be disjoint, one a feature."""
     tables = evidence.reading.tables
-    needed = {*settings.key, settings.date, *settings.disjoint, *settings.features.values()}
+    needed = {*settings.key, settings.date, *settings.disjoint, *(f.key for f in settings.features)}
     if missing := _missing(tables, settings, needed | set(settings.content)):
         message = f"there is no {', no '.join(missing)}"
         yield _finding("tables", missing, "there", message, good=False)
@@ -53,8 +59,8 @@ def judge(evidence: PreparedEvidence, settings: Settings) -> Iterable[Answer]:
     yield _copies(learn, test, settings)
     for column in settings.disjoint:
         yield _disjoint(learn, test, column)
-    for name, key in settings.features.items():
-        yield from _features(name, tables.get(name), test, key, settings)
+    for features in settings.features:
+        yield from _features(features, tables.get(features.table), test)
 
 
 def _missing(tables: Mapping[str, Any], settings: Settings, needed: set[str]) -> list[str]:
@@ -122,14 +128,14 @@ def _copied(learn: Any, test: Any, settings: Settings) -> tuple[Any, Any]:
     key, content = [*who, settings.date], list(settings.content)
 
     def rows(table: Any) -> Any:
-        lines = table.group_by([*key, *content]).aggregate(times=table.count())
-        size = lines.group_by(key).mutate(size=lines.count())
-        return size.filter(size["size"] >= settings.min_lines)
+        lines = table.group_by([*key, *content]).aggregate(**{TIMES: table.count()})
+        size = lines.group_by(key).mutate(**{SIZE: lines.count()})
+        return size.filter(size[SIZE] >= settings.min_lines)
 
-    ours, theirs = rows(test), rows(learn).rename(other=settings.date)
-    same = ours.join(theirs, [*who, *content, "times", "size"])
-    pairs = same.group_by([*key, "other", "size"]).aggregate(agreeing=same.count())
-    copied = pairs.filter(pairs["agreeing"] == pairs["size"]).select(key).distinct()
+    ours, theirs = rows(test), rows(learn).rename({OTHER: settings.date})
+    same = ours.join(theirs, [*who, *content, TIMES, SIZE])
+    pairs = same.group_by([*key, OTHER, SIZE]).aggregate(**{AGREEING: same.count()})
+    copied = pairs.filter(pairs[AGREEING] == pairs[SIZE]).select(key).distinct()
     return copied, ours.select(key).distinct()
 
 
@@ -141,26 +147,31 @@ def _disjoint(learn: Any, test: Any, column: str) -> Answer:
     return finding if both == 0 else Offending(finding, learn.semi_join(known, column))
 
 
-def _features(name: str, table: Any, test: Any, key: str, settings: Settings) -> Iterator[Finding]:
+def _features(features: Features, table: Any, test: Any) -> Iterator[Finding]:
+    name, key = features.table, features.key
     if table is None or key not in table.columns:
         missing = f"there is no table {name} by {key}"
         yield _finding(f"features of {name}", None, "a table", missing, good=False)
         return
-    ceilings = settings.max_auc.get(name, USUAL), settings.max_correlation.get(name, USUAL)
     for column, told in telling(table, test, key).items():
-        yield _told(name, column, told, ceilings)
+        yield _told(features, column, told)
 
 
-def _told(name: str, column: str, told: Telling, ceilings: tuple[float, float]) -> Finding:
-    good = told.auc <= ceilings[0] and told.correlation <= ceilings[1]
-    measured = {"auc": round(told.auc, 4), "correlation": round(told.correlation, 4)}
-    expected = {"auc": f"at most {ceilings[0]:g}", "correlation": f"at most {ceilings[1]:g}"}
+def _told(features: Features, column: str, told: Telling) -> Finding:
+    name, most, alike = features.table, features.max_auc, features.max_correlation
+    good = told.auc <= most and told.correlation <= alike
     message = (
         f"{name}.{column} ranks who is in the test window with AUC {told.auc:.3f}, "
         f"and how often with correlation {told.correlation:.3f}"
     )
-    where = f"target in {name}.{column}"
-    return _finding(where, measured, expected, message, good=good, column=column)
+    return _finding(
+        f"target in {name}.{column}",
+        {"auc": round(told.auc, 4), "correlation": round(told.correlation, 4)},
+        {"auc": f"at most {most:g}", "correlation": f"at most {alike:g}"},
+        message,
+        good=good,
+        column=column,
+    )
 
 
 def _count(table: Any) -> int:

@@ -9,8 +9,8 @@ from typing import Any
 
 from ...config import Project
 from ...errors import ConfigError, ToolError
-from ...gates import suites
-from ...gates.data import DataEvidence, RawFile, Reading
+from ...gates import asked, suites
+from ...gates.data import DataEvidence, RawFile, Reading, check
 from ...records import Dataset, digest_file, read_if_there
 from ...tools import dvc, folders, frames, tables
 from .. import profiled
@@ -26,6 +26,7 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
     """
     data = project.config.data
     _declared(data.columns)
+    check(asked("data", project.config.gates), data.columns)
     expected = dvc.pointer(project.root / data.pointer)
     folder = args.data or project.root / data.path
     hashes = _hashes(folder)

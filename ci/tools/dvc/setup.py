@@ -6,11 +6,14 @@ A user's own setting stays as it is, but for one: a build of a pull request writ
 import configparser
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ...config import Project
 from ...errors import ConfigError
 from ...records import write_atomically
 from ..locks import held
+
+if TYPE_CHECKING:  # reading every setting's type takes the worker 20 ms, and it needs none
+    from ...config import Project
 
 OURS = "slipway"  # the remote that slipway adds where a project names none
 OWN = "cache"  # DVC's name for the checkout's own cache, below .dvc
@@ -23,7 +26,7 @@ LINKS = (
 Sections = dict[str, dict[str, str]]
 
 
-def ensure(project: Project) -> None:
+def ensure(project: "Project") -> None:
     """Makes sure that DVC has a remote and the right cache; changes nothing where it has.
 
     Raises:
@@ -47,7 +50,7 @@ def cache_of(root: Path) -> Path:
     return root / ".dvc" / read(root).get("cache", {}).get("dir", OWN)
 
 
-def shared_cache(project: Project) -> Path | None:
+def shared_cache(project: "Project") -> Path | None:
     """The cache that the checkouts of this host share; None where each has its own.
 
     Named by `[data] cache` or SLIPWAY_DVC_CACHE; a CI server's builds share one without being told.
@@ -57,7 +60,7 @@ def shared_cache(project: Project) -> Path | None:
     return project.home / "dvc-cache" if project.branch or project.change else None
 
 
-def readable_cache(project: Project) -> Path | None:
+def readable_cache(project: "Project") -> Path | None:
     """The cache that a build of a pull request reads and does not write."""
     if not project.change:
         return None
@@ -66,7 +69,7 @@ def readable_cache(project: Project) -> Path | None:
     return shared if shared and shared.is_dir() else None
 
 
-def _lacking(project: Project) -> Sections:
+def _lacking(project: "Project") -> Sections:
     """What has to be written: section → key → value."""
     settings = read(project.root)
     found = {**_remote(project, settings), **_cache(project, settings)}
@@ -77,7 +80,7 @@ def _of(settings: Sections, name: str) -> set[tuple[str, str]]:
     return set(settings.get(name, {}).items())
 
 
-def _remote(project: Project, settings: Sections) -> Sections:
+def _remote(project: "Project", settings: Sections) -> Sections:
     wanted, default = project.config.data.remote, settings.get("core", {}).get("remote", "")
     if wanted and f"'remote \"{wanted}\"'" in settings:
         return {"core": {"remote": wanted}}
@@ -86,14 +89,14 @@ def _remote(project: Project, settings: Sections) -> Sections:
     return {"core": {"remote": OURS}, f"'remote \"{OURS}\"'": {"url": _url(project)}}
 
 
-def _url(project: Project) -> str:
+def _url(project: "Project") -> str:
     wanted = project.config.data.remote
     if "://" in wanted:
         return wanted
     return str(project.root / wanted if wanted else project.home / "dvc-remote")
 
 
-def _cache(project: Project, settings: Sections) -> Sections:
+def _cache(project: "Project", settings: Sections) -> Sections:
     present, shared = settings.get("cache", {}), shared_cache(project)
     if project.change:  # whatever it was: what this build writes stays in its workspace
         return {"cache": {"dir": OWN}} if present.get("dir", OWN) != OWN else {}

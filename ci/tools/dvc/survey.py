@@ -270,6 +270,8 @@ def _parameters(dep: Any) -> list[str]:
     states = dep.status().get(str(dep), {})
     if not isinstance(states, dict):
         return [f"{dep.def_path} {states}"]
+    if not states:
+        return []
     then, now = dep.hash_info.value or {}, dep.read_params()
     found = []
     for key, how in states.items():

@@ -104,6 +104,7 @@ def _repro(repo: Any, task: Task) -> Answer:
     cache, others = places(repo, task.shared, LOOK_S)
     lock = Path(task.root) / "dvc.lock"
     with _used(cache, task), lock_repo(repo):
+        locked.take_over(repo)
         _heal(repo, cache, _named(task))
         surveyor, seen = _look(repo, cache, others, task)
         _refuse(seen, task)
