@@ -4,6 +4,7 @@
 The first two need a delivered project (`make deliver`), images and docker need an engine and a
 registry to start: what is missing is said, and the rest goes on. Each pair is run alternately,
 `ROUNDS` times; the median counts, since machines are noisy.
+`python -m bench rows COUNT FOLDER` makes raw data of any size (`bench/rows.py`).
 """
 
 import json
@@ -155,7 +156,11 @@ def lacking(section: str) -> str:
 
 
 def main(wanted: Sequence[str]) -> int:
-    """Prints each figure as it is measured."""
+    """Prints each figure as it is measured, or makes rows."""
+    if wanted[:1] == ["rows"]:
+        from . import rows
+
+        return rows.main(wanted[1:])
     unknown = set(wanted) - set(SECTIONS)
     if unknown:
         print(f"no section {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")

@@ -1,133 +1,251 @@
-"""The cleaning rules: each takes lines and gives cleaner lines with the number of rows it touched.
+"""The cleaning rules, as ibis expressions: they mean the same on every engine.
 
-A rule's docstring is what the report says about it. The order matters: ids and numbers first,
-because the later rules count on them.
+A rule's docstring is what the report says about it. There are three kinds, in this order: which
+lines go, what becomes of lines that stand there several times, which values of a line change.
+What is usual (a median, a most frequent value) is learned from the lines before the test window
+alone. Money is rounded to cents, so that sums are exact in whatever order they are made.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from typing import Any
 
-import numpy as np
-import pandas as pd
+import ibis
+import ibis.expr.types as ir
 
+from . import usual
+from .engines import Connection
 from .params import Prepare
 
 UNKNOWN = "unknown"
-Cleaned = tuple[pd.DataFrame, int]
-Rule = Callable[[pd.DataFrame, Prepare], Cleaned]
+KEY = ["date", "customer", "product"]
+MONEY = ("asset", "sales_price")
+NUMBERS = ("amount", *MONEY)
+DAY = r"\A[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}\z"  # month first
+NUMBER = r"\A[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\z"
+LARGEST = 1e12  # what is above is no number: below, cents are exact
+
+Dropping = Callable[[ir.Table, Prepare], ir.BooleanValue]
+Merging = Callable[[ir.Table], tuple[ir.Table, ir.IntegerScalar]]
+Changes = dict[str, ir.Value]
+Changing = Callable[[ir.Table, Prepare], tuple[ir.BooleanValue, Changes]]
 
 
-def clean(lines: pd.DataFrame, params: Prepare) -> tuple[pd.DataFrame, list[dict[str, object]]]:
-    """The lines after every rule, and what each rule says and touched.
+@dataclass(frozen=True)
+class Cleaned:
+    """The lines after every rule."""
+
+    lines: ir.Table  # with `before`: whether a line lies before the test window
+    cut: date | None  # the first day of the test window; None where no line is left
+    last: date | None  # the last day of the data
+    raw: int
+    report: list[dict[str, Any]]  # what each rule says, and how many lines it touched
+
+
+def clean(texts: ir.Table, limits: Prepare, test_days: int, engine: Connection) -> Cleaned:
+    """The lines after every rule.
 
     Args:
-        lines: text columns date, customer, age_group, postcode, subclass, product, amount,
-            asset and sales_price, as the source has them.
+        texts: text columns date, customer, age_group, postcode, subclass, product, amount, asset
+            and sales_price, as the source has them.
     """
-    report: list[dict[str, object]] = []
-    for rule in RULES:
-        lines, touched = rule(lines, params)
-        says = (rule.__doc__ or "").strip().format(**asdict(params))
-        report.append({"rule": rule.__name__, "says": says, "rows": int(touched)})
-    return lines.reset_index(drop=True), report
+    sorted_out = engine.hold(sort_out(typed(texts), limits))
+    dropped = _dropped(sorted_out)
+    lines, merged = merge(sorted_out.filter(sorted_out["dropped"].isnull()).drop("dropped"), engine)
+    last = lines["date"].max().to_pyarrow().as_py()
+    cut = last and last - timedelta(days=test_days - 1)
+    marked = lines.mutate(before=lines["date"] < ibis.literal(cut, "date"))
+    lines = engine.hold(change(marked, limits))
+    names = [rule.__name__ for rule in CHANGING]
+    sums = lines.aggregate(**{name: lines[name].cast("int64").sum() for name in names})
+    (changed,) = sums.to_pyarrow().to_pylist()
+    counts = {**dropped, **merged, **changed}
+    report = [_said(rule, limits, counts) for rule in RULES]
+    return Cleaned(lines.drop(*names), cut, last, sum(dropped.values()), report)
 
 
-def exact_duplicates(lines: pd.DataFrame, _: Prepare) -> Cleaned:
-    """A line that repeats another in every column is dropped."""
-    return _keep(lines, ~lines.duplicated())
+def typed(texts: ir.Table) -> ir.Table:
+    """Texts as what they mean; what means nothing is null."""
+    known = {name: texts[name].nullif("") for name in texts.columns}
+    parts = known["date"].split("/")
+    iso = parts[2] + "-" + parts[0] + "-" + parts[1]
+    day = ibis.ifelse(known["date"].re_search(DAY), iso.try_cast("date"), None)
+    amount, asset, price = (_number(known[name]) for name in NUMBERS)
+    postcode = known["postcode"].nullif("Unknown")
+    money = {"asset": usual.cents(asset), "sales_price": usual.cents(price)}
+    return texts.select(**{**known, "date": day, "postcode": postcode, "amount": amount, **money})
 
 
-def unreadable_values(lines: pd.DataFrame, _: Prepare) -> Cleaned:
+def _number(text: ir.StringValue) -> ir.FloatingValue:
+    number = ibis.ifelse(text.re_search(NUMBER), text.try_cast("float64"), None)
+    return ibis.ifelse(number.abs() <= LARGEST, number, None)
+
+
+def sort_out(lines: ir.Table, limits: Prepare) -> ir.Table:
+    """The lines with the name of the first rule that drops them, or null, as `dropped`."""
+    reasons = [(rule(lines, limits), rule.__name__) for rule in DROPPING]
+    return lines.mutate(dropped=ibis.cases(*reasons))
+
+
+def _dropped(sorted_out: ir.Table) -> dict[str, int]:
+    """How many lines each rule drops, and with no name, how many it leaves."""
+    counts = sorted_out.group_by("dropped").aggregate(rows=sorted_out.count())
+    return {row["dropped"] or "": row["rows"] for row in counts.to_pyarrow().to_pylist()}
+
+
+def unreadable_values(lines: ir.Table, _: Prepare) -> ir.BooleanValue:
     """A line whose date is no date, or whose amount, asset or price is no number, is dropped."""
-    typed = lines.assign(
-        date=pd.to_datetime(lines["date"], format="%m/%d/%Y", errors="coerce"),
-        **{name: pd.to_numeric(lines[name], errors="coerce") for name in NUMBERS},
-    )
-    finite = np.isfinite(typed[NUMBERS].to_numpy(dtype=np.float64)).all(axis=1)
-    return _keep(typed, pd.Series(finite, typed.index) & typed["date"].notna())
+    return ibis.or_(*(lines[name].isnull() for name in ("date", *NUMBERS)))
 
 
-def impossible_customers(lines: pd.DataFrame, params: Prepare) -> Cleaned:
+def impossible_customers(lines: ir.Table, limits: Prepare) -> ir.BooleanValue:
     """A line whose customer id cannot exist (it is not like {customer_pattern}) is dropped."""
-    return _keep(lines, _matches(lines["customer"], params.customer_pattern))
+    return ~_like(lines["customer"], limits.customer_pattern)
 
 
-def impossible_products(lines: pd.DataFrame, params: Prepare) -> Cleaned:
+def impossible_products(lines: ir.Table, limits: Prepare) -> ir.BooleanValue:
     """A line whose product id is no article number (not like {product_pattern}) is dropped."""
-    return _keep(lines, _matches(lines["product"], params.product_pattern))
+    return ~_like(lines["product"], limits.product_pattern)
 
 
-def impossible_amounts(lines: pd.DataFrame, _: Prepare) -> Cleaned:
+def impossible_amounts(lines: ir.Table, _: Prepare) -> ir.BooleanValue:
     """A line whose amount is not one piece or several whole ones is dropped."""
-    return _keep(lines, (lines["amount"] >= 1) & (lines["amount"] % 1 == 0))
+    return ~((lines["amount"] >= 1) & (lines["amount"] % 1 == 0))
 
 
-def repeated_products(lines: pd.DataFrame, _: Prepare) -> Cleaned:
+def _like(text: ir.StringValue, pattern: str) -> ir.BooleanValue:
+    return text.re_search(rf"\A(?:{pattern})\z").fill_null(False)
+
+
+def merge(lines: ir.Table, engine: Connection) -> tuple[ir.Table, dict[str, int]]:
+    """The lines, one a product and basket, and how many lines each rule touched."""
+    keys = lines.group_by(KEY).having(lines.count() > 1).aggregate()
+    several = engine.hold(lines.semi_join(keys, KEY))
+    if not several.count().to_pyarrow().as_py():
+        return lines, {}
+    rest, touched = lines.anti_join(several, KEY), {}
+    for rule in MERGING:
+        several, count = rule(several)
+        touched[rule.__name__] = count.to_pyarrow().as_py()
+    return rest.union(several.select(*rest.columns)), touched
+
+
+def exact_duplicates(lines: ir.Table) -> tuple[ir.Table, ir.IntegerScalar]:
+    """A line that repeats another in every column is dropped."""
+    once = lines.distinct()
+    return once, lines.count() - once.count().as_scalar()
+
+
+def repeated_products(lines: ir.Table) -> tuple[ir.Table, ir.IntegerScalar]:
     """Lines of one product in one basket become one line, its amounts and prices added up."""
-    key = ["date", "customer", "product"]
-    repeated = lines.duplicated(key, keep=False)
-    if not repeated.any():
-        return lines, 0
-    rest = [name for name in lines.columns if name not in key]
-    how = {name: "sum" if name in NUMBERS else "first" for name in rest}
-    merged = lines[repeated].groupby(key, as_index=False, sort=True).agg(how)
-    both = pd.concat([lines[~repeated], merged[lines.columns]], ignore_index=True)
-    return both, int(repeated.sum())
-
-
-def wholesale_amounts(lines: pd.DataFrame, params: Prepare) -> Cleaned:
-    """A line of over {max_amount} pieces (a trader's) is cut to that many, at its unit price."""
-    large = lines["amount"] > params.max_amount
-    factor = (params.max_amount / lines["amount"]).where(large, 1.0)
-    capped = {name: lines[name] * factor for name in ("asset", "sales_price")}
-    amount = lines["amount"].where(~large, params.max_amount)
-    return lines.assign(amount=amount, **capped), int(large.sum())
-
-
-def impossible_prices(lines: pd.DataFrame, params: Prepare) -> Cleaned:
-    """A price of 0, or {max_price_ratio:g} times off its product's median, becomes the median."""
-    unit = (lines["sales_price"] / lines["amount"]).where(lines["sales_price"] > 0)
-    median = unit.groupby(lines["product"]).transform("median")
-    ratio = unit / median
-    absurd = ~((ratio <= params.max_price_ratio) & (ratio >= 1 / params.max_price_ratio))
-    usual = median.fillna(unit.median()).fillna(1.0) * lines["amount"]
-    return lines.assign(sales_price=lines["sales_price"].where(~absurd, usual)), int(absurd.sum())
-
-
-def impossible_costs(lines: pd.DataFrame, _: Prepare) -> Cleaned:
-    """An asset (cost) of nothing becomes the product's median unit cost, else its price."""
-    known = lines["asset"] > 0
-    unit = (lines["asset"] / lines["amount"]).where(known)
-    usual = unit.groupby(lines["product"]).transform("median") * lines["amount"]
-    return (
-        lines.assign(asset=lines["asset"].where(known, usual.fillna(lines["sales_price"]))),
-        int((~known).sum()),
+    texts = [name for name in lines.columns if name not in (*KEY, *NUMBERS)]
+    merged = lines.group_by(KEY).aggregate(
+        amount=lines["amount"].sum(),
+        **{name: usual.total(lines[name]) for name in MONEY},
+        **{name: lines[name].min() for name in texts},
+        repeats=lines.count(),
     )
+    return merged, merged["repeats"].sum(where=merged["repeats"] > 1).fill_null(0)
 
 
-def unknown_ages(lines: pd.DataFrame, _: Prepare) -> Cleaned:
+def change(lines: ir.Table, limits: Prepare) -> ir.Table:
+    """The lines with changed values, and a column a rule: whether it touched the line."""
+    capped = _changed(lines, wholesale_amounts, limits)
+    known = beside_what_is_usual(capped, capped.filter(capped["before"]))
+    for rule in CHANGING[1:]:
+        known = _changed(known, rule, limits)
+    return known.drop(*(name for name in known.columns if name.startswith("usual_")))
+
+
+def _changed(lines: ir.Table, rule: Changing, limits: Prepare) -> ir.Table:
+    touched, values = rule(lines, limits)
+    return lines.mutate(**values, **{rule.__name__: touched})
+
+
+def beside_what_is_usual(lines: ir.Table, before: ir.Table) -> ir.Table:
+    """The lines, each with what is usual for its product and its customer in `before`."""
+    units = before.mutate(
+        usual_price=_unit(before, "sales_price"), usual_cost=_unit(before, "asset")
+    )
+    of_all = usual.median(units, [], "usual_price").rename(usual_price_of_all="usual_price")
+    for name in ("usual_price", "usual_cost"):
+        lines = usual.with_usual(lines, usual.median(units, ["product"], name), "product")
+    for key, name in (
+        ("product", "subclass"),
+        ("customer", "age_group"),
+        ("customer", "postcode"),
+    ):
+        own = usual.most_frequent(before, key, name).rename({f"usual_{name}": name})
+        lines = usual.with_usual(lines, own, key)
+    return lines.cross_join(of_all)
+
+
+def _unit(lines: ir.Table, money: str) -> ir.FloatingValue:
+    """The price or cost of one piece; null where there is none."""
+    return ibis.ifelse(lines[money] > 0, lines[money] / lines["amount"], None)
+
+
+def wholesale_amounts(lines: ir.Table, limits: Prepare) -> tuple[ir.BooleanValue, Changes]:
+    """A line of over {max_amount} pieces (a trader's) is cut to that many, at its unit price."""
+    large = lines["amount"] > limits.max_amount
+    factor = limits.max_amount / lines["amount"]
+    amount = ibis.ifelse(large, float(limits.max_amount), lines["amount"])
+    capped = {
+        name: ibis.ifelse(large, usual.cents(lines[name] * factor), lines[name]) for name in MONEY
+    }
+    return large, {"amount": amount, **capped}
+
+
+def impossible_prices(lines: ir.Table, limits: Prepare) -> tuple[ir.BooleanValue, Changes]:
+    """A price of 0, or {max_price_ratio:g} times off its product's median, becomes the median."""
+    median, most = lines["usual_price"], limits.max_price_ratio
+    ratio = _unit(lines, "sales_price") / median
+    possible = (ratio <= most) & (ratio >= 1 / most)
+    absurd = ~possible.fill_null(lines["sales_price"] > 0)  # no median: not sold before
+    instead = ibis.coalesce(median, lines["usual_price_of_all"], 1.0) * lines["amount"]
+    price = ibis.ifelse(absurd, usual.cents(instead), lines["sales_price"])
+    return absurd, {"sales_price": price}
+
+
+def impossible_costs(lines: ir.Table, _: Prepare) -> tuple[ir.BooleanValue, Changes]:
+    """An asset (cost) of nothing becomes the product's median unit cost, else its price."""
+    nothing = lines["asset"] <= 0
+    median = usual.cents(lines["usual_cost"] * lines["amount"])
+    instead = ibis.coalesce(median, lines["sales_price"])
+    return nothing, {"asset": ibis.ifelse(nothing, instead, lines["asset"])}
+
+
+def unknown_ages(lines: ir.Table, _: Prepare) -> tuple[ir.BooleanValue, Changes]:
     """A missing age group is taken from the customer's other lines, else it is 'unknown'."""
-    return _from_own_lines(lines, "age_group", "")
+    return _from_own_lines(lines, "age_group")
 
 
-def unknown_postcodes(lines: pd.DataFrame, _: Prepare) -> Cleaned:
+def unknown_postcodes(lines: ir.Table, _: Prepare) -> tuple[ir.BooleanValue, Changes]:
     """A postcode 'Unknown' is taken from the customer's other lines, else it is 'unknown'."""
-    return _from_own_lines(lines, "postcode", "Unknown")
+    return _from_own_lines(lines, "postcode")
 
 
-def several_subclasses(lines: pd.DataFrame, _: Prepare) -> Cleaned:
+def _from_own_lines(lines: ir.Table, column: str) -> tuple[ir.BooleanValue, Changes]:
+    own = ibis.coalesce(lines[column], lines[f"usual_{column}"], UNKNOWN)
+    return lines[column].isnull(), {column: own}
+
+
+def several_subclasses(lines: ir.Table, _: Prepare) -> tuple[ir.BooleanValue, Changes]:
     """A product with several subclasses gets its most frequent one (ties: the smaller id)."""
-    main = lines["product"].map(most_frequent(lines["product"], lines["subclass"]))
-    return lines.assign(subclass=main), int((main != lines["subclass"]).sum())
+    own = lines["subclass"]
+    main = ibis.coalesce(lines["usual_subclass"], own, UNKNOWN)
+    return ~own.fill_null("").identical_to(main), {"subclass": main, "given_subclass": own}
 
 
-RULES: tuple[Rule, ...] = (
-    exact_duplicates,
+DROPPING: tuple[Dropping, ...] = (
     unreadable_values,
     impossible_customers,
     impossible_products,
     impossible_amounts,
-    repeated_products,
+)
+MERGING: tuple[Merging, ...] = (exact_duplicates, repeated_products)
+CHANGING: tuple[Changing, ...] = (
     wholesale_amounts,
     impossible_prices,
     impossible_costs,
@@ -135,30 +253,9 @@ RULES: tuple[Rule, ...] = (
     unknown_postcodes,
     several_subclasses,
 )
-NUMBERS = ["amount", "asset", "sales_price"]
+RULES: tuple[Callable[..., Any], ...] = (*DROPPING, *MERGING, *CHANGING)
 
 
-def most_frequent(keys: pd.Series, values: pd.Series) -> pd.Series:
-    """For each key its most frequent value; ties go to the value that sorts first."""
-    counts = pd.DataFrame({"key": keys, "value": values}).value_counts(sort=False)
-    table = counts.rename("rows").reset_index()
-    table = table.sort_values(["key", "rows", "value"], ascending=[True, False, True])
-    return table.drop_duplicates("key").set_index("key")["value"]
-
-
-def _keep(lines: pd.DataFrame, good: pd.Series) -> Cleaned:
-    return lines[good], int((~good).sum())
-
-
-def _matches(values: pd.Series, pattern: str) -> pd.Series:
-    known = values.unique()
-    good = pd.Series(known).str.fullmatch(pattern).fillna(False).to_numpy(dtype=bool)
-    return values.isin(known[good])
-
-
-def _from_own_lines(lines: pd.DataFrame, column: str, missing: str) -> Cleaned:
-    values = lines[column]
-    unknown = values.isna() | values.isin([missing, ""])
-    own = most_frequent(lines.loc[~unknown, "customer"], values[~unknown])
-    usual = lines["customer"].map(own).fillna(UNKNOWN)
-    return lines.assign(**{column: values.where(~unknown, usual)}), int(unknown.sum())
+def _said(rule: Callable[..., Any], limits: Prepare, counts: dict[str, int]) -> dict[str, Any]:
+    says = (rule.__doc__ or "").strip().format(**asdict(limits))
+    return {"rule": rule.__name__, "says": says, "rows": int(counts.get(rule.__name__) or 0)}

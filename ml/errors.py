@@ -17,6 +17,12 @@ class InputError(Exception):
         return f"{self.what}\n  where: {self.where}\n  to do: {self.todo}"
 
 
+class EngineError(InputError):
+    """What the work runs on cannot be had, or failed."""
+
+    exit_code = 4
+
+
 def exit_code(work: Callable[[], None]) -> int:
     """Runs `work`: 0, or an input error's message on stderr and its code."""
     try:

@@ -20,7 +20,17 @@ from .errors import InputError, exit_code, say
 from .features import Ints
 from .files import CANDIDATE, PREPARED
 from .params import Evaluate, Train, Window
-from .purchases import Days, Purchases, baskets_before, catalogue_at, days_of, iso, read, read_table
+from .purchases import (
+    Days,
+    Purchases,
+    baskets_before,
+    catalogue_at,
+    days_of,
+    end_of,
+    iso,
+    read,
+    read_table,
+)
 from .rankings import Ranking
 from .snapshots import Snapshot, snapshot
 
@@ -50,8 +60,8 @@ def rows_of(prepared: Path, settings: Train, window: Window) -> Rows:
     Raises:
         InputError: the data are missing, or nobody can be judged.
     """
-    purchases = read(prepared)
-    days = days_of(purchases, window)
+    purchases = read(prepared, with_test=True)
+    days = days_of(purchases, window, end_of(prepared, window))
     snapshots = {}
     for cut, until in ((days.test, days.end), (days.validation, days.test)):
         items = catalogue_at(purchases, cut, settings)

@@ -14,6 +14,7 @@ from .errors import InputError
 
 PREPARED = Path("prepared")
 CANDIDATE = Path("models/candidate")
+WINDOW = "window.json"  # among the prepared tables: the first and last day of the test window
 
 
 @contextmanager

@@ -16,8 +16,10 @@ LEAST = {
     **dict.fromkeys(("test_days", "validation_days", "k", "batch", "epochs", "samples"), 1),
     **dict.fromkeys(("customers_per_cut", "embedding", "hidden", "max_amount"), 1),
     "max_price_ratio": 1,
+    "spark_memory_mb": 512,
 }
 MOST = {"k": 100}
+ENGINES = ("duckdb", "spark")
 PATTERNS = ("customer_pattern", "product_pattern")
 T = TypeVar("T")
 
@@ -45,6 +47,22 @@ class Prepare:
     product_pattern: str  # a product id that can exist
     max_amount: int  # pieces in one line
     max_price_ratio: float  # a unit price above this many times the product's median is a typo
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What the preparation runs on; the tables are the same bytes on each."""
+
+    name: str  # duckdb or spark
+    spark_master: str  # local[N], or a cluster's URL
+    spark_memory_mb: int  # of Spark's driver
+
+    def __post_init__(self) -> None:
+        """Refuses an engine that is none."""
+        if self.name not in ENGINES:
+            near = difflib.get_close_matches(self.name, ENGINES, n=1)
+            todo = f"write '{near[0]}'" if near else f"use one of: {', '.join(ENGINES)}"
+            raise InputError(f"no engine '{self.name}'", f"{FILE}: engine.name", todo)
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,29 @@
-"""Raw lines become clean, typed Parquet: lines, baskets, customers and products.
+"""Raw lines become clean, typed Parquet, split by time; nothing that training reads is of the test.
 
-Two things look at all days, those a model is later judged on among them, and are accepted: the
-median prices that cleaning holds a line against, and the subclass that a product has mostly.
+`lines`, `baskets`, `customers` and `products` are of the days before the test window, `test` holds
+the lines of its days, and `window.json` says which days these are. What cleaning learns (medians,
+most frequent values) it learns before the test window. On every engine the files are the same
+bytes: each table is sorted by its key, and pyarrow writes it.
 """
 
+import csv
+import itertools
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
+import ibis
+import ibis.expr.types as ir
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
 
-from . import files, params
-from .cleaning import clean
+from . import engines, files, params
+from .cleaning import Cleaned, clean
+from .engines import Connection
 from .errors import InputError, exit_code, say
-from .files import PREPARED
+from .files import PREPARED, WINDOW
+from .tables import baskets_of, customers_of, products_of
 
 RAW = Path("data")
 POINTER = Path("data.dvc")
@@ -31,16 +39,18 @@ COLUMNS = {
     "SALES_PRICE": "sales_price",
 }
 DAY, TEXT, COUNT, NUMBER = pa.date32(), pa.string(), pa.int32(), pa.float64()
+LINES = {
+    "date": DAY,
+    "customer": TEXT,
+    "product": TEXT,
+    "subclass": TEXT,
+    "amount": COUNT,
+    "asset": NUMBER,
+    "sales_price": NUMBER,
+}
 SCHEMAS = {
-    "lines": {
-        "date": DAY,
-        "customer": TEXT,
-        "product": TEXT,
-        "subclass": TEXT,
-        "amount": COUNT,
-        "asset": NUMBER,
-        "sales_price": NUMBER,
-    },
+    "lines": LINES,
+    "test": LINES,
     "baskets": {
         "customer": TEXT,
         "date": DAY,
@@ -71,102 +81,116 @@ SCHEMAS = {
         "unit_cost": NUMBER,
     },
 }
+KEYS = {
+    "lines": ["date", "customer", "product"],
+    "test": ["date", "customer", "product"],
+    "baskets": ["date", "customer"],
+    "customers": ["customer"],
+    "products": ["product"],
+}
+GROUP = 1 << 20  # rows of a Parquet row group
 
 
-def prepare(raw: Path, target: Path, settings: params.Prepare, pointer: Path = POINTER) -> None:
-    """Cleans the raw files and writes the four tables and `cleaning.json` into `target`.
+def prepare(
+    raw: Path,
+    target: Path,
+    settings: tuple[params.Prepare, params.Window, params.Engine],
+    pointer: Path = POINTER,
+) -> None:
+    """Cleans the raw files and writes tables, `window.json` and `cleaning.json` into `target`.
 
     Raises:
         InputError: there is no raw file, one cannot be read, or no line is left.
+        EngineError: the engine cannot be had, or fails.
     """
-    source = read_raw(raw)
-    say(f"prepare: {len(source):,} raw lines")
-    lines, rules = clean(source, settings)
-    if lines.empty:
-        raise InputError("no line is left after cleaning", str(raw), "look at the raw data")
-    subclasses = source.groupby("product")["subclass"].nunique()
-    tables = {
-        "lines": lines,
-        "baskets": baskets_of(lines),
-        "customers": customers_of(lines),
-        "products": products_of(lines, subclasses),
-    }
-    with files.new_folder(target) as folder:
-        for name, table in tables.items():
-            _write(table, SCHEMAS[name], folder / f"{name}.parquet")
-            say(f"prepare: {len(table):,} {name}")
-        report = {
-            "dataset": dataset_digest(pointer),
-            "rows": {"raw": len(source), **{name: len(table) for name, table in tables.items()}},
-            "rules": rules,
-        }
-        files.write(folder / "cleaning.json", files.canonical(report))
+    limits, window, chosen = settings
+    dataset = dataset_digest(pointer)
+    headers = headers_of(raw)
+    with engines.opened(chosen) as engine:
+        cleaned = clean(read_raw(headers, engine), limits, window.test_days, engine)
+        say(f"prepare: {cleaned.raw:,} raw lines, on {chosen.name}")
+        if cleaned.cut is None:
+            raise InputError("no line is left after cleaning", str(raw), "look at the raw data")
+        with files.new_folder(target) as folder:
+            rows = {name: _write(engine, folder, name, t) for name, t in tables_of(cleaned)}
+            if not rows["lines"]:
+                what = f"no line is left before {cleaned.cut}, where the test window begins"
+                raise InputError(what, str(raw), "bring more days")
+            days = {"first": cleaned.cut.isoformat(), "last": str(cleaned.last)}
+            files.write(folder / WINDOW, files.canonical(days))
+            counts = {"raw": cleaned.raw, **rows}
+            report = {"dataset": dataset, "rows": counts, "rules": cleaned.report}
+            files.write(folder / "cleaning.json", files.canonical(report))
 
 
-def read_raw(folder: Path) -> pd.DataFrame:
-    """Every `*.csv` of a folder as one table of text columns, under our names.
+def headers_of(folder: Path) -> dict[Path, list[str]]:
+    """Every `*.csv` of a folder with the names in its first line.
 
     Raises:
-        InputError: there is none, or one is not such a table.
+        InputError: there is none, or one has no such line or lacks a column.
     """
     paths = sorted(folder.glob("*.csv"))
     if not paths:
         raise InputError("there is no raw data", f"{folder}/*.csv", "run 'slipway data pull'")
-    table: pd.DataFrame = pa.concat_tables([_read_csv(path) for path in paths]).to_pandas()
-    return table
+    return {path: _header(path) for path in paths}
 
 
-def _read_csv(path: Path) -> pa.Table:
-    options = pa.csv.ConvertOptions(
-        column_types=dict.fromkeys(COLUMNS, TEXT), include_columns=list(COLUMNS)
-    )
+def _header(path: Path) -> list[str]:
     try:
-        table = pa.csv.read_csv(path, convert_options=options)
-    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
-        todo = "run 'slipway gate data': it says what is wrong"
-        raise InputError(f"not a table of purchases: {error}", str(path), todo) from error
-    return table.rename_columns(list(COLUMNS.values()))
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            names = next(csv.reader(stream, strict=True), [])
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise _no_table("its first line cannot be read", path) from error
+    for name in COLUMNS:
+        if names.count(name) != 1:
+            raise _no_table(f"{names.count(name)} columns are named {name}", path)
+    return names
 
 
-def baskets_of(lines: pd.DataFrame) -> pd.DataFrame:
-    """What one customer bought on one day."""
-    return lines.groupby(["customer", "date"], as_index=False, sort=True).agg(
-        products=("product", "size"),
-        amount=("amount", "sum"),
-        asset=("asset", "sum"),
-        sales_price=("sales_price", "sum"),
-    )
+def _no_table(why: str, path: Path) -> InputError:
+    return InputError(f"{engines.NO_TABLE}: {why}", str(path), engines.LOOK)
 
 
-def customers_of(lines: pd.DataFrame) -> pd.DataFrame:
-    """Who bought: age group, postcode, first and last day, and how much."""
-    return lines.groupby("customer", as_index=False, sort=True).agg(
-        age_group=("age_group", "first"),
-        postcode=("postcode", "first"),
-        first_day=("date", "min"),
-        last_day=("date", "max"),
-        baskets=("date", "nunique"),
-        products=("product", "nunique"),
-        sales_price=("sales_price", "sum"),
-    )
+def read_raw(headers: dict[Path, list[str]], engine: Connection) -> ir.Table:
+    """Raw files as one table of text columns, under our names."""
+    ours = {new: old for old, new in COLUMNS.items()}
+    tables = [engine.texts(path, names).select(**ours) for path, names in headers.items()]
+    return ibis.union(*tables) if len(tables) > 1 else tables[0]
 
 
-def products_of(lines: pd.DataFrame, subclasses: pd.Series) -> pd.DataFrame:
-    """What was bought: subclass, how many the source gave it, sales, median unit price and cost."""
-    units = lines.assign(
-        unit_price=lines["sales_price"] / lines["amount"],
-        unit_cost=lines["asset"] / lines["amount"],
-    )
-    products = units.groupby("product", as_index=False, sort=True).agg(
-        subclass=("subclass", "first"),
-        lines=("date", "size"),
-        customers=("customer", "nunique"),
-        first_day=("date", "min"),
-        last_day=("date", "max"),
-        unit_price=("unit_price", "median"),
-        unit_cost=("unit_cost", "median"),
-    )
-    return products.assign(subclasses=products["product"].map(subclasses))
+def tables_of(cleaned: Cleaned) -> Iterator[tuple[str, ir.Table]]:
+    """Each table that is written, by name."""
+    lines = cleaned.lines.filter(cleaned.lines["before"])
+    baskets = baskets_of(lines)
+    yield "lines", lines
+    yield "test", cleaned.lines.filter(~cleaned.lines["before"])
+    yield "baskets", baskets
+    yield "customers", customers_of(lines, baskets)
+    yield "products", products_of(lines)
+
+
+def _write(engine: Connection, folder: Path, name: str, table: ir.Table) -> int:
+    """Writes a table, sorted by its key, in row groups whose bytes only their rows decide."""
+    schema = pa.schema(list(SCHEMAS[name].items()))
+    ordered = table.select(*schema.names).order_by(KEYS[name])
+    rows = 0
+    with pq.ParquetWriter(folder / f"{name}.parquet", schema, compression="zstd") as writer:
+        for group in _groups(engine.arrow(ordered), schema):
+            writer.write_table(group, row_group_size=GROUP)
+            rows += group.num_rows
+    say(f"prepare: {rows:,} {name}")
+    return rows
+
+
+def _groups(batches: Iterator[Any], schema: pa.Schema) -> Iterator[pa.Table]:
+    """The same rows in tables of `GROUP` rows, the last one smaller."""
+    waiting = schema.empty_table()
+    for batch in itertools.chain(batches, [None]):
+        if batch is not None:
+            waiting = pa.concat_tables([waiting, pa.table(batch).cast(schema)])
+        while waiting.num_rows >= GROUP or (batch is None and waiting.num_rows):
+            yield waiting.slice(0, GROUP).combine_chunks()
+            waiting = waiting.slice(GROUP)
 
 
 def dataset_digest(pointer: Path) -> str | None:
@@ -184,17 +208,10 @@ def dataset_digest(pointer: Path) -> str | None:
         raise InputError(f"{pointer.name} names no data", str(pointer), todo) from error
 
 
-def _write(table: pd.DataFrame, schema: dict[str, pa.DataType], path: Path) -> None:
-    ordered = table.sort_values(
-        [name for name in ("date", "customer", "product") if name in table.columns]
-    )
-    columns = [pa.Array.from_pandas(ordered[name]).cast(kind) for name, kind in schema.items()]
-    pq.write_table(pa.table(columns, names=list(schema)), path, compression="zstd")
-
-
 def main() -> None:
     """Prepares the project's data."""
-    prepare(RAW, PREPARED, params.load(params.Prepare))
+    settings = params.load(params.Prepare), params.load(params.Window), params.load(params.Engine)
+    prepare(RAW, PREPARED, settings)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .errors import InputError
 from .features import Floats, Ints
+from .files import WINDOW, read_json
 from .params import Train, Window
 
 ITEM_FEATURES = (
@@ -32,7 +33,7 @@ ITEM_FEATURES = (
 
 @dataclass(frozen=True)
 class Purchases:
-    """All purchases, sorted by customer, product and day; codes are positions in the id arrays."""
+    """Purchases, sorted by customer, product and day; codes are positions in the id arrays."""
 
     customers: NDArray[np.str_]
     products: NDArray[np.str_]
@@ -64,27 +65,28 @@ class Catalogue:
     popularity: Floats  # [items], lines before the cut
 
 
-def read(prepared: Path) -> Purchases:
-    """The purchases in the prepared tables.
+def read(prepared: Path, *, with_test: bool = False) -> Purchases:
+    """The purchases before the test window, and those in it where they are asked for.
 
     Raises:
         InputError: a table or column is missing, or there is no purchase.
     """
-    columns = ["date", "customer", "product", "amount", "sales_price"]
-    lines = read_table(prepared / "lines.parquet", columns)
-    products = read_table(prepared / "products.parquet", ["product", "subclass"])
-    if lines.empty:
+    columns = ["date", "customer", "product", "subclass", "amount", "sales_price"]
+    names = ["lines", "test"] if with_test else ["lines"]
+    tables = [read_table(prepared / f"{name}.parquet", columns) for name in names]
+    if tables[0].empty:
         raise InputError("there is no purchase", str(prepared), "look at the raw data")
+    lines = pd.concat(tables, ignore_index=True)
     customer, customers = pd.factorize(lines["customer"], sort=True)
-    products = products.sort_values("product")
-    ids = pd.Index(products["product"])
-    product = ids.get_indexer(lines["product"])
+    product, products = pd.factorize(lines["product"], sort=True)
+    first = lines.drop_duplicates("product").set_index("product")  # known before, or of the test
+    subclass = pd.factorize(first["subclass"].loc[products], sort=True)[0]
     day = lines["date"].to_numpy().astype("datetime64[D]").astype(np.int64)
     order = np.lexsort((day, product, customer))
     return Purchases(
         customers=np.asarray(customers, dtype=str),
-        products=np.asarray(ids, dtype=str),
-        subclass=pd.factorize(products["subclass"], sort=True)[0].astype(np.int64),
+        products=np.asarray(products, dtype=str),
+        subclass=subclass.astype(np.int64),
         customer=customer[order].astype(np.int64),
         product=product[order].astype(np.int64),
         day=day[order] + date(1970, 1, 1).toordinal(),
@@ -108,13 +110,31 @@ def read_table(path: Path, columns: list[str]) -> pd.DataFrame:
         raise InputError(f"not the table expected: {error}", str(path), todo) from error
 
 
-def days_of(purchases: Purchases, window: Window) -> Days:
-    """The cuts that a data version has.
+def end_of(prepared: Path, window: Window) -> int:
+    """The day after the data's last, as an ordinal; training knows no line of its day.
+
+    Raises:
+        InputError: it is not said, or the data were split for another test window.
+    """
+    path, todo = prepared / WINDOW, "run 'python -m ml.prepare'"
+    said = read_json(path, todo)
+    try:
+        first, last = (date.fromisoformat(said[name]).toordinal() for name in ("first", "last"))
+    except (TypeError, KeyError, ValueError) as error:
+        raise InputError(f"{path.name} names no days", str(path), todo) from error
+    if last + 1 - first != window.test_days:
+        what = f"test_days is {window.test_days}, the data were split for {last + 1 - first}"
+        raise InputError(what, str(path), todo)
+    return last + 1
+
+
+def days_of(purchases: Purchases, window: Window, end: int) -> Days:
+    """The cuts of a data version that ends on the day before `end`.
 
     Raises:
         InputError: the data are too short for both windows and a history before them.
     """
-    first, end = int(purchases.day.min()), int(purchases.day.max()) + 1
+    first = int(purchases.day.min())
     days = Days(first, end - window.test_days - window.validation_days, end - window.test_days, end)
     if days.validation - window.test_days <= first:
         raise InputError(

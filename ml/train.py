@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from . import artefacts, features, files, metrics, params
 from .errors import InputError, exit_code, say
 from .files import CANDIDATE, PREPARED
-from .purchases import Catalogue, Days, Purchases, catalogue_at, days_of, iso, read
+from .purchases import Catalogue, Days, Purchases, catalogue_at, days_of, end_of, iso, read
 from .snapshots import Snapshot, snapshot
 
 MORE = "bring more data or lower params.yaml's limits"
@@ -38,7 +38,7 @@ def train(prepared: Path, target: Path, settings: params.Train, window: params.W
         InputError: the data are missing or too small for these settings.
     """
     purchases = read(prepared)
-    days = days_of(purchases, window)
+    days = days_of(purchases, window, end_of(prepared, window))
     learned = learn(purchases, days, settings)
     with files.new_folder(target) as folder:
         _write(folder, learned, purchases, days, settings)
