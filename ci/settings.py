@@ -12,6 +12,7 @@ from .typed import Mismatch, build
 
 FILE = "delivery.toml"
 CANARY = "canary"  # names a promotion's first part; no environment may be called so
+MODE = re.compile(r"[0-7]?7[0-7]{2}")
 PINNED = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
 
 
@@ -46,6 +47,12 @@ class Data:
     remote: str = ""  # DVC remote; empty: one of this user, in slipway's home
     cache: str = ""  # DVC cache that checkouts share; empty: builds of a CI server do, others not
     personal: tuple[str, ...] = ()  # columns whose values no finding shows
+    # who may enter, as chmod has it: the quarantine, which holds rows as they are
+    quarantine_mode: str = "0700"
+    # the same for a remote that is a folder; empty: 0700 where slipway made it, else as it is
+    remote_mode: str = ""
+    # the same for the DVC cache
+    cache_mode: str = ""
     window_days: int = 28  # the last days, by which data versions are compared; whole weeks
     columns: dict[str, str] = field(default_factory=dict)  # raw header → kind, see tools/tables.py
     source: Source | None = None
@@ -164,6 +171,7 @@ class Retention:
 
     releases: int = 5  # of each environment: the live one and those before it
     hours: float = 24.0  # what is younger stays: a delivery may be on its way with it
+    quarantine_days: float = 30.0  # rows that a verdict set apart, which may be personal
     cache_days: float = 30.0  # in a shared DVC cache: what no commit names and nobody used so long
 
 
@@ -246,6 +254,10 @@ def _refuse_odd(config: Config) -> None:
         for key in ("load_per_s", "load_for_s", "memory_mb", "cpus", "canary_h", "ready_s"):
             if not getattr(environment, key) > 0:
                 raise Mismatch(f"{where}.{key}", "not above 0")
+    for key in ("quarantine_mode", "remote_mode", "cache_mode"):
+        mode = getattr(config.data, key)
+        if (mode or key == "quarantine_mode") and not MODE.fullmatch(mode):
+            raise Mismatch(f"data.{key}", f"'{mode}' is not like 0700, with all rights for oneself")
     for key in ("poll_s", "answer_s", "restart_s"):
         if not getattr(config.jenkins, key) > 0:
             raise Mismatch(f"jenkins.{key}", "not above 0")
@@ -261,7 +273,7 @@ def _refuse_odd(config: Config) -> None:
         raise Mismatch("data.window_days", "not at least 1")
     if config.retention.releases < 1:
         raise Mismatch("retention.releases", "not at least 1: the live one is among them")
-    for key in ("hours", "cache_days"):
+    for key in ("hours", "cache_days", "quarantine_days"):
         if not getattr(config.retention, key) >= 0:
             raise Mismatch(f"retention.{key}", "below 0")
     if not config.drill.max_s > 0:

@@ -130,18 +130,24 @@ def _answers(
     gate: Gate, evidence: Any, personal: Sequence[str], keep: Keep | None
 ) -> Iterator[Finding]:
     """One gate's findings, unmasked; a blocked one where it raises, or gives none."""
-    given, where = False, ""
+    given, where, known = False, "", bool(personal)
     try:
         for answer in gate.module.judge(evidence, gate.settings):
-            given, where = True, _finding_of(answer).where
-            named = (
-                answer if isinstance(answer, Finding) else offending.named(answer, personal, keep)
-            )
-            yield limits.clean(named)
+            finding = _finding_of(answer)
+            given, where = True, finding.where
+            try:
+                if isinstance(answer, Offending):
+                    finding = offending.named(answer, personal, keep)
+                yield limits.clean(finding)
+            except SlipwayError:
+                raise
+            except Exception as error:  # its rows: what it found stands, and it blocks
+                yield limits.clean(finding)
+                yield raised.finding(gate.name, error, personal=known, where=where)
     except SlipwayError:
         raise
     except Exception as error:  # whatever it raises instead of an answer
-        yield raised.finding(gate.name, error, personal=bool(personal), where=where)
+        yield raised.finding(gate.name, error, personal=known, where=where)
         return
     if not given:
         yield Finding(gate.name, "block", None, "an answer", "the gate gave no answer")

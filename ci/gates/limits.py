@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime, time
 from typing import Any
 
-from ..records import Finding, canonical, digest_of
+from ..records import Finding, Outcome, canonical, digest_of
 from ..typed import plain
 
 TEXT = 2_000  # characters of a message
@@ -31,7 +31,7 @@ def clean(finding: Finding) -> Finding:
     )
 
 
-def fit(findings: Sequence[Finding], rank: Mapping[str, int]) -> tuple[Finding, ...]:
+def fit(findings: Sequence[Finding], rank: Mapping[Outcome, int]) -> tuple[Finding, ...]:
     """The findings, their rows plain, as far as all of them fit: the worst first, rows last.
 
     Args:

@@ -114,7 +114,7 @@ def _said(text: str, scope: Scope) -> str:
     found = {value for value in _phrases(text) if value in scope.inside}
     for value in sorted(found, key=lambda value: (-len(value), text.find(value))):
         label = scope.labels.of(scope.inside[value], value)
-        text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", lambda _, label=label: label, text)
+        text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", label.replace("\\", r"\\"), text)
     return text
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from ..records import Finding
 
-PACKAGE = Path(__file__).resolve().parent.parent
 MOST = 30  # calls
 LONGEST = 500  # characters of a message
 UNSAID = "its message is not shown, since it may quote personal data"
@@ -26,7 +25,7 @@ def finding(gate: str, error: Exception, *, personal: bool, where: str = "") -> 
 
     Args:
         personal: whether the message may quote personal data.
-        where: what the gate was asked meanwhile.
+        where: what the last answer before was about.
     """
     said = UNSAID if personal else str(error)[:LONGEST] or "it says nothing"
     return Finding(
@@ -34,8 +33,8 @@ def finding(gate: str, error: Exception, *, personal: bool, where: str = "") -> 
         "block",
         f"raised {_named(error)}",
         "an answer",
-        f"the gate raised {_named(error)}: {said}",
-        f"raised at {where}" if where else "raised",
+        f"the gate raised {_named(error)}{f' at or after {where}' if where else ''}: {said}",
+        "raised",
         traceback=tuple(frames(error)),
     )
 
@@ -73,8 +72,6 @@ def _named(error: BaseException) -> str:
 def _short(name: str) -> str:
     """A source file's place in its package: no path of this machine."""
     path = Path(name)
-    if path.is_relative_to(PACKAGE):
-        return f"ci/{path.relative_to(PACKAGE).as_posix()}"
     if "site-packages" in path.parts:
         last = len(path.parts) - path.parts[::-1].index("site-packages")
         return "/".join(path.parts[last:])

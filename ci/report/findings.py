@@ -8,6 +8,7 @@ from . import steps, words
 from .sources import Sources
 
 SHOWN_FIRST = ("block", "warn", "skip")  # in full; the others fold away
+CELL = 16  # bytes of markup around one cell
 ROW = 440  # bytes of markup around one finding
 
 
@@ -69,11 +70,17 @@ def _fitting(findings: Sequence[Finding], room: int) -> tuple[tuple[Finding, ...
     for finding in findings:
         values = words.value(finding.measured), words.value(finding.expected)
         texts = (*values, words.tidy(finding.message), words.asked(finding))
-        room -= ROW + sum(map(escaped, texts))
+        room -= ROW + sum(map(escaped, texts)) + _rows(finding)
         if kept and room < 0:
             break
         kept.append(finding)
     return tuple(kept), max(room, 0)
+
+
+def _rows(finding: Finding) -> int:
+    """How many bytes its rows and calls take."""
+    cells = [str(value)[:60] for row in finding.rows for value in row.values()]
+    return sum(CELL + escaped(text) for text in (*cells, *finding.traceback))
 
 
 def escaped(text: str) -> int:

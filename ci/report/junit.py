@@ -6,8 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from ..records import Finding, Verdict
+from . import rows, terminal, words
 
 LONGEST = 4000  # characters of one text
+ROWS, COLUMNS, CALLS = 10, 12, 30  # of one finding
+WIDTH = 160  # characters of a line of rows
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -49,10 +52,25 @@ def _answer(case: ET.Element, finding: Finding, verdict: Verdict) -> None:
         failure = ET.SubElement(case, "failure", type=finding.outcome, message=_clean(text))
         failure.text = _clean(
             f"measured: {finding.measured}\nexpected: {finding.expected}\n"
-            f"where: {finding.where or verdict.of}\nabout: {verdict.of}"
+            f"where: {finding.where or verdict.of}\nabout: {verdict.of}\n{_rows(finding, verdict)}"
         )
     elif finding.outcome in ("skip", "not_applicable"):
         ET.SubElement(case, "skipped", message=_clean(finding.message))
+
+
+def _rows(finding: Finding, verdict: Verdict) -> str:
+    """The column, the rows, the calls of a finding, and how to get all of its rows."""
+    parts = [f"column: {words.tidy(finding.column)}"] if finding.column else []
+    if finding.rows:
+        shown = rows.table(finding, ROWS, COLUMNS)
+        parts += [f"rows: {shown.said}", terminal.table(shown.cells, shown.header, width=WIDTH)]
+    if finding.file and verdict.quarantine:
+        parts.append(
+            f"the rows as they are, for those who may see them: {rows.how_to_get(verdict)}"
+        )
+    if finding.traceback:
+        parts += ["raised in:", *rows.called(finding.traceback, CALLS)]
+    return "\n".join(parts)
 
 
 def _names(findings: Sequence[Finding]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from ..config import Project
 from ..records import Finding, Verdict
-from . import metrics, steps, words
+from . import metrics, rows, steps, words
 from .decision import Decision, decide
 from .sources import Sources
 
@@ -12,6 +12,7 @@ MARKS = {"pass": "✅", "warn": "⚠️", "block": "❌", "skip": "➖", "not_ap
 ACTIVE = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]()#+-.:!|~>"} | {"<": "&lt;", "&": "&amp;"})
 OUTCOMES = ("pass", "skip", "not_applicable")
 MOST = 10  # findings, or metrics
+TABLES, ROWS, COLUMNS, CALLS = 3, 5, 8, 8  # of rows, and in one
 
 
 def render(project: Project, sources: Sources) -> str:
@@ -30,7 +31,7 @@ def _head(decision: Decision) -> str:
 
 
 def _verdicts(sources: Sources) -> str:
-    rows = [
+    lines = [
         (
             f"{MARKS[verdict.outcome]} {plain(steps.STEP_OF.get(name, name))}",
             _passed(verdict),
@@ -38,7 +39,7 @@ def _verdicts(sources: Sources) -> str:
         )
         for name, verdict in sources.verdicts().items()
     ]
-    return _table(("gate", "passed", "took"), rows)
+    return _table(("gate", "passed", "took"), lines)
 
 
 def _passed(verdict: Verdict) -> str:
@@ -53,14 +54,30 @@ def _loud(sources: Sources) -> str:
     """What blocked, then what warned, each with its figures."""
     found = list(_told(sources.verdicts(), "block")) + list(_told(sources.verdicts(), "warn"))
     more = f"\n\n… and {len(found) - MOST} more, in the report." if len(found) > MOST else ""
-    return _table(("finding", "measured", "expected", "in words"), found[:MOST]) + more
+    lines = [_row(finding) for _, finding in found[:MOST]]
+    named = [_rows(verdict, f) for verdict, f in found if f.rows or f.traceback][:TABLES]
+    text = _table(("finding", "measured", "expected", "in words"), lines) + more
+    return "\n\n".join((text, *named))
 
 
-def _told(verdicts: dict[str, Verdict], outcome: str) -> Iterator[Sequence[str]]:
+def _told(verdicts: dict[str, Verdict], outcome: str) -> Iterator[tuple[Verdict, Finding]]:
     for verdict in verdicts.values():
         for finding in verdict.findings:
             if finding.outcome == outcome:
-                yield _row(finding)
+                yield verdict, finding
+
+
+def _rows(verdict: Verdict, finding: Finding) -> str:
+    """The first rows that a finding is about, or its last calls, folded away."""
+    shown = rows.table(finding, ROWS, COLUMNS)
+    header = [plain(name) for name in shown.header]
+    text = _table(header, [[plain(cell) for cell in line] for line in shown.cells])
+    calls = "\n".join(f"- {plain(call)}" for call in rows.called(finding.traceback, CALLS))
+    get = rows.how_to_get(verdict) if finding.file else ""
+    said = f"{finding.gate}: {words.asked(finding)}: {shown.said if finding.rows else 'raised'}"
+    parts = (text, calls, f"All of them: {plain(get)}" if get else "")
+    head = f"<details><summary>{plain(said)}</summary>"
+    return "\n\n".join((head, *filter(None, parts), "</details>"))
 
 
 def _row(finding: Finding) -> Sequence[str]:
@@ -73,18 +90,18 @@ def _metrics(project: Project, sources: Sources) -> str:
     scores = metrics.scores_of(sources)
     verdict = sources.get("model-verdict", Verdict)
     found = metrics.rows(scores, verdict, project.config.gates.get("model", {}))[:MOST]
-    rows = [
+    lines = [
         (plain(words.metric(row.metric)), plain(row.candidate), plain(row.champion))
         for row in found
     ]
-    return _table(("metric", "candidate", "champion"), rows)
+    return _table(("metric", "candidate", "champion"), lines)
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    if not rows:
+def _table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    if not lines:
         return ""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    shown = [header, ["---"] * len(header), *lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in shown)
 
 
 def plain(text: str, longest: int = words.LONGEST) -> str:

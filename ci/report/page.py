@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Project
-from ..records import write_atomically
-from . import words
+from ..records import Finding, write_atomically
+from . import rows, words
 from .pictures import Picture, pictures
 from .sources import Sources
 from .view import LARGEST_RAW, Room, champion_of, view
@@ -16,6 +16,7 @@ TEMPLATES = Path(__file__).parent.parent / "templates"
 LOOKS = ("report.css", "icon.svg")
 LARGEST = 1_000_000  # bytes of the page
 WRITING_S = 60  # a hidden file younger than this is being written by another slipway
+ROWS, COLUMNS, CELL = 20, 16, 60  # of the rows that a finding is about, characters of a cell
 ROOMS = (Room(), Room(15, 120, 120_000), Room(4, 40, 30_000))
 
 
@@ -86,6 +87,9 @@ def _template(longest: int) -> Any:
         marks = {mark: f"{mark}<wbr>" for mark in "_/"}
         return Markup("".join(marks.get(c, c) for c in str(escape(words.tidy(content, longest)))))  # noqa: S704
 
+    def rows_of(finding: Finding, most: int) -> rows.Table:
+        return rows.table(finding, min(most, ROWS), COLUMNS, min(longest, CELL))
+
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -97,7 +101,7 @@ def _template(longest: int) -> Any:
     for filter_ in (
         *(words.asked, words.commit, words.count, words.duration, words.metric, words.moment),
         *(words.number, words.plural, words.score, words.short, words.size, words.tidy),
-        *(words.value, words.figure, champion_of, breakable),
+        *(words.value, words.figure, champion_of, breakable, rows_of, rows.how_to_get),
     ):
         environment.filters[filter_.__name__] = filter_
     return environment.get_template("index.html")

@@ -1,16 +1,19 @@
 """A verdict and a delivery as text for a terminal."""
 
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 
-from ..records import Verdict
-from . import words
+from ..records import Finding, Verdict
+from . import rows, words
 
 COLORS = {"pass": "32", "warn": "33", "block": "31", "skip": "2", "not_applicable": "2"}
 ANSWERS = {"blocked": "31", "delivered": "32", "failed": "31"}  # beside the outcomes
 WIDTH = 100  # columns of a page
 MOST = 20  # findings of one verdict
 GAP = "  "
+ROWS, COLUMNS, CALLS = 3, 6, 5  # of one finding
+INDENT = " " * 8
 
 
 def show(verdict: Verdict, *, color: bool) -> None:
@@ -28,8 +31,11 @@ def show(verdict: Verdict, *, color: bool) -> None:
         if finding.outcome in ("warn", "block"):
             figures = words.value(finding.measured), words.value(finding.expected)
             print(f"        measured {figures[0]}, expected {figures[1]}")
+            _show_rows(finding)
     if len(loud) > MOST:
         print(f"  … and {words.count(len(loud) - MOST)} more, in the verdict's record")
+    if verdict.quarantine:
+        print(f"  the rows as they are, for those who may see them: {rows.how_to_get(verdict)}")
     passed = sum(f.outcome == "pass" for f in verdict.findings)
     print(
         f"{verdict.subject_kind}: {paint(verdict.outcome, color)} "
@@ -38,37 +44,53 @@ def show(verdict: Verdict, *, color: bool) -> None:
     )
 
 
+def _show_rows(finding: Finding) -> None:
+    """The first rows of a finding, moved in, or the calls that ended in an exception."""
+    if finding.rows:
+        shown = rows.table(finding, ROWS, COLUMNS, 24)
+        text = table(shown.cells, shown.header, width=WIDTH - len(INDENT))
+        print(textwrap.indent(f"{text}\n{shown.said}", INDENT))
+    for call in rows.called(finding.traceback, CALLS):
+        print(f"{INDENT}{call}")
+
+
 def paint(outcome: str, color: bool) -> str:
     """An outcome, coloured for a terminal that shows colours."""
     code = COLORS.get(outcome) or ANSWERS.get(outcome)
     return f"\x1b[{code}m{outcome}\x1b[0m" if color and code else outcome
 
 
-def table(rows: Sequence[Sequence[object]], header: Sequence[str], *, color: bool = False) -> str:
-    """Rows in aligned columns below a header, at most 100 columns wide where words can be cut.
+def table(
+    lines: Sequence[Sequence[object]],
+    header: Sequence[str],
+    *,
+    color: bool = False,
+    width: int = WIDTH,
+) -> str:
+    """Lines in aligned columns below a header, so wide at most where words can be cut.
 
     Numbers and times, which end in a digit or a unit behind one, stand at the right of a column
     whose cells are all such. Outcomes are coloured.
     """
-    cells = [[words.tidy(cell) for cell in row] for row in rows]
-    widths = _widths([list(header), *cells])
-    right = [_figures([row[i] for row in cells]) for i in range(len(header))]
-    lines = [
+    cells = [[words.tidy(cell) for cell in line] for line in lines]
+    widths = _widths([list(header), *cells], width)
+    right = [_figures([line[i] for line in cells]) for i in range(len(header))]
+    shown = [
         _line(list(header), widths, right),
         GAP.join("─" * width for width in widths),
-        *(_line(row, widths, right, color=color) for row in cells),
+        *(_line(line, widths, right, color=color) for line in cells),
     ]
-    return "\n".join(lines)
+    return "\n".join(shown)
 
 
-def delivery_table(rows: Sequence[tuple[str, str, float, str]], *, color: bool = False) -> str:
+def delivery_table(steps: Sequence[tuple[str, str, float, str]], *, color: bool = False) -> str:
     """The steps of a delivery: name, answer, seconds, digest; and all seconds together."""
-    total = sum(seconds for _, _, seconds, _ in rows)
+    total = sum(seconds for _, _, seconds, _ in steps)
     shown = [
         (step, said, f"{took:.1f} s", words.short(about) if about else "")
-        for step, said, took, about in rows
+        for step, said, took, about in steps
     ]
-    done = (words.plural(len(rows), "step"), "", f"{total:.1f} s", "")
+    done = (words.plural(len(steps), "step"), "", f"{total:.1f} s", "")
     lines = table([*shown, done], ("step", "answer", "time", "about"), color=color).split("\n")
     return "\n".join([*lines[:-1], lines[1], lines[-1]])
 
@@ -81,10 +103,10 @@ def columns(text: str) -> int:
     )
 
 
-def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+def _widths(lines: Sequence[Sequence[str]], width: int) -> list[int]:
     """Each column as wide as its widest cell; the widest give way until all fit."""
-    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
-    room = WIDTH - len(GAP) * (len(widths) - 1)
+    widths = [max(map(columns, column)) for column in zip(*lines, strict=True)]
+    room = width - len(GAP) * (len(widths) - 1)
     while sum(widths) > room and max(widths) > 12:
         widest = widths.index(max(widths))
         widths[widest] -= min(sum(widths) - room, widths[widest] - 12)

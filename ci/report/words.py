@@ -62,9 +62,20 @@ def value(content: Any) -> str:
 def _table(content: Mapping[Any, Any]) -> str:
     """A table on one line; a range as such."""
     if set(content) == {"min_value", "max_value"}:
-        return f"{value(content['min_value'])} to {value(content['max_value'])}"
+        return _range(content["min_value"], content["max_value"])
+    if {"unexpected", "of"} <= set(content):
+        rest = {key: held for key, held in content.items() if key not in ("unexpected", "of")}
+        said = f"{value(content['unexpected'])} of {value(content['of'])} unexpected"
+        return f"{said}; {_table(rest)}" if rest else said
     pairs = sorted(content.items(), key=lambda pair: str(pair[0]))[:LONGEST]
     return "; ".join(f"{tidy(key).replace('_', ' ')} {value(held)}" for key, held in pairs)
+
+
+def _range(low: Any, high: Any) -> str:
+    """A range, of which an end may be open."""
+    if high is None:
+        return "anything" if low is None else f"at least {value(low)}"
+    return f"at most {value(high)}" if low is None else f"{value(low)} to {value(high)}"
 
 
 def figure(content: Any) -> str:

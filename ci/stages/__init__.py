@@ -19,6 +19,7 @@ COMMANDS = {
     "lint": "run the linters and judge what they find",
     "data": "get the data version that data.dvc names",
     "gate": "judge the data, the prepared data, the model, the image or a service",
+    "quarantine": "fetch the rows that a verdict set apart",
     "test": "run one layer of tests and judge it",
     "repro": "dvc repro, hardened for CI",
     "reference": "write down what production's data were like (a DVC stage)",

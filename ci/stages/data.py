@@ -9,7 +9,7 @@ from ..config import Project
 from ..errors import ConfigError, EvidenceError, ToolError
 from ..records import Dataset, read_if_there, write, write_atomically
 from ..tools import dvc, folders, git, hashes, pipeline, source
-from ..tools.dvc import setup
+from ..tools.dvc import access
 from ..tools.locks import held
 from . import Done, say
 
@@ -25,7 +25,7 @@ def run(project: Project, _: argparse.Namespace) -> Done:
     """Makes the workspace hold the version, and records which one it is."""
     pointer = dvc.pointer(project.root / project.config.data.pointer)
     _refuse_other(project, pointer)
-    setup.ensure(project)
+    access.ensure(project)
     with held(project.scratch / "data.lock"):
         origin, files = _bring(project, pointer)
         record = _record(project, pointer, origin, files)

@@ -16,7 +16,7 @@ from ..report import terminal, words
 from ..tools import jenkins_facts, jenkinsfile, machine_facts
 from ..tools.jenkins import failures
 from . import Done, say
-from .health import Check, jenkins, machine, services
+from .health import Check, jenkins, machine, privacy, services
 from .jenkins import target
 
 JOB = "slipway"
@@ -43,7 +43,11 @@ def run(project: Project, args: argparse.Namespace) -> Done:
     if args.jenkins is not None:
         checks = list(_of_jenkins(project, args.jenkins, args.job))
     else:
-        checks = [*machine.judge(project, machine_facts.measure(project)), *services.judge(project)]
+        checks = [
+            *machine.judge(project, machine_facts.measure(project)),
+            *privacy.judge(project),
+            *services.judge(project),
+        ]
     if args.json:
         print(json.dumps([asdict(one) for one in checks], indent=1, sort_keys=True))
     else:

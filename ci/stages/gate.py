@@ -7,11 +7,12 @@ import json
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from ..config import Project
 from ..errors import SlipwayError
-from ..gates import Gate, asked, judge, settings_digest, worst
+from ..gates import Gate, asked, judge, limits, raised, settings_digest, worst
 from ..gates.reference import Profile
 from ..gates.suites import accepted
 from ..records import (
@@ -26,12 +27,15 @@ from ..records import (
 from ..report import junit, terminal
 from ..settings import CANARY
 from ..tools import git, ledger
+from ..tools.dvc import access
+from ..tools.quarantine import keeping, writing
 from ..typed import build, plain
 from . import Done, canary, data, profiled, promotion, repro, say, warn
 from .subjects import Subject
 
 KINDS = ("data", "prepared", "model", "image", "service")
 IN_DVC = ("data", "prepared", "model")
+TABLES = ("data", "prepared")  # whose offending rows are set apart
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,14 +64,7 @@ def run(project: Project, args: argparse.Namespace) -> Done:
         say(f"service: the canary had {canary.NOTHING}: nothing is judged")
         return Done(canary.NOTHING)
     subject = subject_of(project, args)
-    verdict = _judged_here(project, subject, gates) or judge(
-        kind=subject.kind,
-        of=subject.of,
-        gates=gates,
-        evidence=subject.evidence,
-        files=subject.files,
-        unproven=subject.unproven,
-    )
+    verdict = _judged_here(project, subject, gates) or _judged(project, args, subject, gates)
     if args.out:
         _write_bare(project, args.out, verdict, _profile(project, subject, verdict))
     else:
@@ -79,6 +76,38 @@ def run(project: Project, args: argparse.Namespace) -> Done:
     if beside and verdict.outcome == "block":
         _take_back(project, verdict)
     return Done(verdict.outcome, verdict.of, 3 if verdict.outcome == "block" else 0)
+
+
+def _judged(
+    project: Project, args: argparse.Namespace, subject: Subject, gates: list[Gate]
+) -> Verdict:
+    """The verdict of now; rows that a gate names go into the quarantine.
+
+    Raises:
+        Unsaid: a bug, without what it says about somebody's data.
+    """
+    asked = partial(
+        judge,
+        kind=subject.kind,
+        of=subject.of,
+        gates=gates,
+        evidence=subject.evidence,
+        files=subject.files,
+        unproven=subject.unproven,
+    )
+    if subject.kind not in TABLES:
+        return asked()
+    folder = (project.root if args.out else project.scratch) / access.QUARANTINE / subject.kind
+    try:
+        with writing.writing(project, folder) as writer:
+            verdict = writer.close(asked(keep=writer.take))
+            if verdict.quarantine and (why := keeping.keep(project, folder)):
+                warn(f"slipway: quarantined rows are in this checkout's cache alone: {why}")
+        return verdict
+    except SlipwayError:
+        raise
+    except Exception as error:
+        raise raised.unsaid(error) from None
 
 
 def _today(verdict: Verdict) -> Verdict:
@@ -154,7 +183,8 @@ def _judged_here(project: Project, subject: Subject, gates: list[Gate]) -> Verdi
         return None
     verdict = build(Verdict, json.loads(path.read_bytes()))
     same = (verdict.of, verdict.evidence, verdict.settings_digest)
-    return verdict if same == (subject.of, dict(subject.files), settings_digest(gates)) else None
+    asked = (subject.of, limits.files(subject.files), settings_digest(gates))
+    return verdict if same == asked else None
 
 
 def record(project: Project, subject: Subject, verdict: Verdict) -> Verdict:

@@ -12,7 +12,7 @@ from ..gates import configured
 from ..records import Plan, canonical, digest_file, digest_of, parse, read_if_there, write
 from ..settings import FILE
 from ..tools import dvc, engines, git, ledger, pipeline
-from ..tools.dvc import setup
+from ..tools.dvc import access
 from ..tools.dvc.survey import HERE, Survey
 from ..tools.engines import choice
 from ..typed import plain
@@ -43,7 +43,7 @@ def run(project: Project, args: argparse.Namespace) -> Done:
     for kind, tables in project.config.gates.items():  # a mistake here is told before any work
         configured(kind, tables)
     dvc.pointer(project.root / project.config.data.pointer)
-    setup.ensure(project)
+    access.ensure(project)
     with ThreadPoolExecutor(1) as beside:  # git and the ledger, while DVC is imported and asks
         inputs = inputs_of(project)
         subject = digest_of(canonical(inputs))

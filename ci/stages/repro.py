@@ -25,7 +25,7 @@ from ..records import (
     write_atomically,
 )
 from ..tools import dvc, git, pipeline, store
-from ..tools.dvc import setup
+from ..tools.dvc import access
 from . import Done, data, say, warn
 
 LOCK = "dvc.lock"
@@ -75,7 +75,7 @@ def reproduce(
             str(project.root / project.config.data.path),
             "run 'slipway data pull', which says what can be done",
         )
-    setup.ensure(project)
+    access.ensure(project)
     _adopt_lock(project)
     started = time.monotonic()
     with _same_version(project):
@@ -116,7 +116,7 @@ def _same_version(project: Project) -> Iterator[None]:
 def restore(project: Project, out: str) -> None:
     """Brings an out that another agent left, as far as cache or remote have it; runs nothing."""
     if (project.root / ".dvc").is_dir():
-        setup.ensure(project)
+        access.ensure(project)
         _adopt_lock(project)
         dvc.call(project.root, "pull", "--quiet", out)
 

@@ -28,12 +28,17 @@ def digest(files: Mapping[str, str]) -> str:
 
     Args:
         files: relative path → md5.
-
-    Source: dvc-data, `hashfile/tree.py`: the md5 of the listing as JSON, sorted by path.
     """
-    listing = [{"md5": files[name], "relpath": name} for name in sorted(files)]
-    content = json.dumps(listing, sort_keys=True).encode()
-    return f"md5:{hashlib.md5(content, usedforsecurity=False).hexdigest()}.dir"
+    return f"md5:{hashlib.md5(listing(files), usedforsecurity=False).hexdigest()}.dir"
+
+
+def listing(files: Mapping[str, str]) -> bytes:
+    """What DVC keeps as the listing of a folder with these files.
+
+    Source: dvc-data, `hashfile/tree.py`: JSON, sorted by path.
+    """
+    content = [{"md5": files[name], "relpath": name} for name in sorted(files)]
+    return json.dumps(content, sort_keys=True).encode()
 
 
 def total_bytes(folder: Path, files: Mapping[str, str]) -> int:

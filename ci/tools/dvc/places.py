@@ -10,12 +10,13 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, TypeVar
 
 from ...errors import EvidenceError
 from .. import folders
+from .setup import Sections, remote_folder
 
 T = TypeVar("T")
 Opened = tuple[Any, str]  # DVC's file system, and the path in it
@@ -248,15 +249,34 @@ class Cloud:
         return nothing
 
 
-def remote_of(repo: Any, settings: Mapping[str, Mapping[str, str]], patience_s: float) -> Place:
-    """The default remote of a DVC project."""
-    name = settings.get("core", {}).get("remote", "")
-    url = settings.get(f"'remote \"{name}\"'", {}).get("url", "")
-    if url and "://" not in url:
-        return Folder("the remote", Path(repo.root_dir) / ".dvc" / url)
+def remote_of(repo: Any, settings: Sections, patience_s: float) -> Place:
+    """The default remote of a DVC project that is open."""
+    return _remote(Path(repo.root_dir), lambda: repo, settings, patience_s)
+
+
+def remote_at(root: Path, settings: Sections, patience_s: float) -> Place:
+    """The default remote of the DVC project in a folder; DVC opens it only where it has to be."""
+
+    def opened() -> Any:
+        from dvc.repo import Repo
+
+        return Repo(str(root))
+
+    return _remote(root, opened, settings, patience_s)
+
+
+def _remote(
+    root: Path,
+    project: Callable[[], Any],
+    settings: Sections,
+    patience_s: float,
+) -> Place:
+    folder = remote_folder(root, settings)
+    if folder:
+        return Folder("the remote", folder)
 
     def opened() -> Opened:
-        remote = repo.cloud.get_remote()
+        remote = project().cloud.get_remote()
         return remote.fs, remote.path
 
     return Cloud("the remote", opened, patience_s)

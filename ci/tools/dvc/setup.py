@@ -50,6 +50,13 @@ def cache_of(root: Path) -> Path:
     return root / ".dvc" / read(root).get("cache", {}).get("dir", OWN)
 
 
+def remote_folder(root: Path, settings: Sections) -> Path | None:
+    """The folder that is the default remote; None where a network leads to it, or none is named."""
+    name = settings.get("core", {}).get("remote", "")
+    url = settings.get(f"'remote \"{name}\"'", {}).get("url", "")
+    return root / ".dvc" / url if url and "://" not in url else None
+
+
 def shared_cache(project: "Project") -> Path | None:
     """The cache that the checkouts of this host share; None where each has its own.
 

@@ -60,8 +60,8 @@ def push(cache: Folder, remote: Place, task: Task, *, must: bool) -> None:
         objects = set((files or {}).values())
         if files is None or cache.has({md5, *objects}) != {md5, *objects}:
             continue  # an earlier version's, not whole here
-        _send(cache, remote, objects)
-        _send(cache, remote, {md5})
+        send(cache, remote, objects)
+        send(cache, remote, {md5})
     if silent := getattr(remote, "silent", ""):
         if must:
             raise ToolError(f"cannot push: {silent}", task.root, "check the DVC remote")
@@ -69,10 +69,16 @@ def push(cache: Folder, remote: Place, task: Task, *, must: bool) -> None:
         return
     for path in locked.records(root, task.stages):
         if cache.read(path) and not remote.records(path.rpartition("/")[0].rpartition("/")[2]):
-            _sent(remote, cache.path / path, path)
+            sent(remote, cache.path / path, path)
 
 
-def _send(cache: Folder, remote: Place, objects: set[str]) -> None:
+def send(cache: Folder, remote: Place, objects: set[str]) -> None:
+    """Sends those of some objects that the remote lacks; a remote that is silent gets none.
+
+    Raises:
+        ToolError: the remote does not take one.
+        EvidenceError: the cache holds other bytes under an object's name.
+    """
     missing = objects - remote.has(objects)
     if getattr(remote, "silent", ""):
         return
@@ -86,13 +92,18 @@ def _send(cache: Folder, remote: Place, objects: set[str]) -> None:
             )
 
     def put(md5: str) -> None:
-        _sent(remote, cache.path / path_of(md5), path_of(md5))
+        sent(remote, cache.path / path_of(md5), path_of(md5))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(put, missing))
 
 
-def _sent(remote: Place, source: Path, path: str) -> None:
+def sent(remote: Place, source: Path, path: str) -> None:
+    """Puts a file into a remote.
+
+    Raises:
+        ToolError: it does not take it.
+    """
     try:
         remote.put(source, path)
     except Exception as error:  # each file system raises its own

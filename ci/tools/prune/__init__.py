@@ -10,7 +10,7 @@ from typing import Literal
 
 InRegistry = Literal["image", "runtime", "sbom"]
 InEngine = Literal["local image", "local runtime"]
-InHome = Literal["bundle", "model", "layer", "copies", "data"]
+InHome = Literal["bundle", "model", "layer", "copies", "data", "quarantine"]
 What = InRegistry | InEngine | InHome
 
 

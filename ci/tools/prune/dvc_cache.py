@@ -21,7 +21,7 @@ from ..dvc.setup import shared_cache
 from ..dvc.usage import USED, alone
 from ..ledger import History
 from ..process import Finished, run
-from . import Piece, Survey
+from . import Piece, Survey, quarantines
 
 NAMED = re.compile(rb"\bmd5: ([0-9a-f]{32}(?:\.dir)?)")
 NAMING = (":(top)*.dvc", ":(top)*dvc.lock")  # the data's own and others, of every project in there
@@ -47,16 +47,18 @@ def survey(
     books: Sequence[ledger.Ledger],
     histories: Sequence[History],
 ) -> Survey:
-    """What may go from each cache, as one piece.
+    """What may go from each cache, as one piece, and quarantines that are old.
 
     Raises:
         ToolError: the repository does not answer.
     """
-    if not caches:
-        return Survey()
+    old = quarantines.noted(project, caches)
+    if not caches and not old:
+        return Survey((), tuple(quarantines.pieces(project, (), set())))
     named = {*_named_by_git(project), *_named_by_releases(project, books, histories)}
     pieces = [piece for cache in caches if (piece := _piece(project, cache, named))]
-    return Survey((), tuple(pieces))
+    wholly = {md5 for note in old for md5 in _whole(note.parent.parent.parent, named)}
+    return Survey((), (*pieces, *quarantines.pieces(project, old, wholly)))
 
 
 def _piece(project: Project, cache: Path, named: set[str]) -> Piece | None:
