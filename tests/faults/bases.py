@@ -1,7 +1,9 @@
 """The real data that faults are planted in, as the files of a project."""
 
+import contextlib
 import functools
 import hashlib
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -43,6 +45,7 @@ def base(kind: Base) -> Files:
     }
     if kind == "some":
         found["delivery.toml"] = a_tenth(found["delivery.toml"])
+    found["delivery.toml"] = with_settings(found["delivery.toml"], {"gates/data/drift/top": 50})
     return named({**found, **{f"data/{name}": lines for name, lines in chosen.items()}})
 
 
@@ -96,8 +99,11 @@ def prepared(files: Files) -> Files:
     with TemporaryDirectory() as folder:
         root = Path(folder)
         put(root, files)
-        settings = params.load(params.Prepare, root / "params.yaml")
-        prepare(root / "data", root / "prepared", settings, root / "data.dvc")
+        kinds = (params.Prepare, params.Window, params.Engine)
+        limits, window, engine = (params.load(kind, root / "params.yaml") for kind in kinds)
+        settings = (limits, window, engine)
+        with contextlib.redirect_stdout(io.StringIO()):
+            prepare(root / "data", root / "prepared", settings, root / "data.dvc")
         tables = {f"prepared/{p.name}": p.read_bytes() for p in (root / "prepared").iterdir()}
     return {**files, **tables}
 

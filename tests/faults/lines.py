@@ -69,6 +69,14 @@ def basket_of(row: Row) -> tuple[str, str]:
     return of(row, DAY), of(row, CUSTOMER)
 
 
+def without_repeats(rows: Iterable[Row]) -> list[Row]:
+    """The lines, but the first one alone where a basket has a product twice."""
+    kept: dict[tuple[str, ...], Row] = {}
+    for row in rows:
+        kept.setdefault((*basket_of(row), of(row, PRODUCT)), row)
+    return list(kept.values())
+
+
 def some(count: int, share: float, rng: Random) -> set[int]:
     """The places of a share of so many lines, one at least, drawn without order."""
     return set(rng.sample(range(count), min(count, max(1, round(share * count)))))

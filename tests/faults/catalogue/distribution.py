@@ -24,6 +24,7 @@ from ..lines import (
     of,
     put,
     some,
+    without_repeats,
 )
 
 Rows = list[Row]
@@ -62,29 +63,31 @@ def one_place_floods(rows: Rows, rng: Random) -> Iterable[Row]:
 
 
 def weekdays_removed(rows: Rows, rng: Random) -> Iterable[Row]:
-    """Baskets spread evenly over the month: a load date in the place of the day of purchase."""
+    """Each customer's days moved around the month: a load date in the place of the purchase's."""
     first = date(2001, 2, 1)
-    new: dict[tuple[str, str], date] = {}
+    later: dict[str, int] = {}
     for row in rows:
-        key = basket_of(row)
-        if key not in new:
-            new[key] = first + timedelta(days=rng.randrange(28))
-        yield dated(row, new[key])
+        moved = later.setdefault(of(row, CUSTOMER), rng.randrange(28))
+        yield dated(row, first + timedelta(days=((day_of(row) - first).days + moved) % 28))
 
 
 def one_customer(rows: Rows, rng: Random) -> Iterable[Row]:
     """A fifth of the lines under one loyalty card: the till's own."""
-    card = rows[0]
+    card, bought = rows[0], set()
     for place, row in enumerate(rows):
-        hit = place % 5 == 0
+        line = of(row, DAY), of(row, PRODUCT)
+        hit = place % 3 == 0 and line not in bought
+        bought |= {line} if hit or of(row, CUSTOMER) == of(card, CUSTOMER) else set()
         yield (row[0], *card[1:4], *row[4:]) if hit else row
 
 
 def one_product(rows: Rows, rng: Random) -> Iterable[Row]:
     """A twentieth of the lines is one product, which nobody bought so often."""
-    sold = rows[0]
+    sold, seen = rows[0], {basket_of(row) for row in rows if of(row, PRODUCT) == of(rows[0], PRODUCT)}
     for place, row in enumerate(rows):
-        yield (*row[:4], *sold[4:]) if place % 20 == 0 else row
+        hit = place % 20 == 0 and basket_of(row) not in seen
+        seen.add(basket_of(row)) if hit else None
+        yield (*row[:4], *sold[4:]) if hit else row
 
 
 def new_products(rows: Rows, rng: Random) -> Iterable[Row]:
@@ -102,13 +105,13 @@ def assortment_narrowed(rows: Rows, rng: Random) -> Iterable[Row]:
         (of(row, SUBCLASS), of(row, PRODUCT)) for row in rows
     ).items():
         best[subclass] = max(best.get(subclass, (0, "")), (sold, product))
-    return [put(row, PRODUCT, best[of(row, SUBCLASS)][1]) for row in rows]
+    return without_repeats(put(row, PRODUCT, best[of(row, SUBCLASS)][1]) for row in rows)
 
 
 def shuffled_sales(rows: Rows, rng: Random) -> Iterable[Row]:
     """Products sold as often as any other of the month: popularity is gone."""
     kinds = sorted({row[PLACE[SUBCLASS] : PLACE[PRODUCT] + 1] for row in rows})
-    return [(*row[:4], *rng.choice(kinds), *row[6:]) for row in rows]
+    return without_repeats((*row[:4], *rng.choice(kinds), *row[6:]) for row in rows)
 
 
 def noisy(text: str, rng: Random) -> str:
@@ -119,12 +122,12 @@ FAULTS = (
     Fault(
         "the mix of classes shifted",
         lines("food mostly left out", weighted(food_is_rare), to=SUBCLASS),
-        ("drift", f"psi {SUBCLASS}"),
+        ("drift", f"ranking {SUBCLASS}"),
     ),
     Fault(
         "the top seller is swapped",
         lines("top and rarest exchanged", top_seller_swapped, to=PRODUCT),
-        ("drift", f"ranking {PRODUCT}"),
+        ("drift", f"level {PRICE}"),
     ),
     Fault(
         "one shop floods",
@@ -169,12 +172,12 @@ FAULTS = (
     Fault(
         "one customer has a fifth of the lines",
         lines("made one in a fifth", one_customer, to=CUSTOMER),
-        ("drift", f"concentration {CUSTOMER}"),
+        ("drift", f"largest {CUSTOMER}"),
     ),
     Fault(
         "one product has a twentieth of the lines",
         lines("made one in a twentieth", one_product, to=PRODUCT),
-        ("drift", f"concentration {PRODUCT}"),
+        ("drift", f"largest {PRODUCT}"),
     ),
     Fault(
         "a third of the products is new",

@@ -80,26 +80,26 @@ FAULTS = (
     Fault(
         "corrected lines stand beside the old ones",
         lines("repeated with another value", with_another_amount, to=AMOUNT),
-        ("duplicates", "key"),
+        ("duplicates", "keyed"),
     ),
     Fault(
         "a basket was sent twice",
         lines("a basket repeated on another day", a_basket),
-        ("duplicates", "baskets"),
+        ("duplicates", "repeated baskets"),
     ),
     Fault(
         "baskets were sent twice, rounded",
         lines("baskets repeated with another value", baskets_repriced, to=PRICE),
-        ("duplicates", "key"),
+        ("duplicates", "keyed"),
     ),
     Fault(
         "a month was delivered twice",
         Transformation("repeated in another file", "month", the_month_again),
-        ("duplicates", "exact"),
+        ("duplicates", "same file"),
     ),
     Fault(
         "the month before was delivered as the new one",
         Transformation("replaced by the month before", "month", january_as_february),
-        ("duplicates", "baskets"),
+        ("duplicates", "repeated baskets"),
     ),
 )

@@ -181,17 +181,17 @@ FAULTS = (
     Fault(
         "a file begins with a byte order mark",
         content("given a mark", lambda file: b"\xef\xbb\xbf" + file),
-        ("schema", FILE),
+        ("schema", f"header {FILE}"),
     ),
     Fault(
         "a file is separated by semicolons",
         content("separated by semicolons", lambda file: file.replace(b'","', b'";"')),
-        ("schema", FILE),
+        ("schema", f"header {FILE}"),
     ),
     Fault(
         "a header is lost",
         content("header cut", lambda file: file.partition(b"\r\n")[2]),
-        ("schema", FILE),
+        ("schema", f"header {FILE}"),
     ),
     Fault(
         "a header stands in the middle again",
@@ -201,26 +201,26 @@ FAULTS = (
     Fault(
         "a column is renamed",
         content("renamed", to_header(*renamed()), to=PRICE),
-        ("schema", FILE),
+        ("schema", f"header {FILE}"),
     ),
     Fault(
         "two columns have each other's name",
         content("named as each other", to_header(*swapped()), to=f"{ASSET} and {PRICE}"),
-        ("schema", FILE),
+        ("schema", f"header {FILE}"),
     ),
     Fault(
         "columns are reordered",
         content("reordered", reordered, to=f"{SUBCLASS} and {PRODUCT}", months=MONTHS),
-        ("schema", FILE),
+        ("schema", f"header {FILE}"),
     ),
     Fault(
         "there is an extra column",
         content("row numbers added", numbered, months=MONTHS),
-        ("schema", FILE),
+        ("schema", f"header {FILE}"),
     ),
     Fault(
         "cells moved to the left in some lines",
         lines("shifted to the left", shifted),
-        ("schema", f"values of {ASSET}"),
+        ("schema", f"allowed {AGE}"),
     ),
 )

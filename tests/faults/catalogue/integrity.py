@@ -5,7 +5,18 @@ from random import Random
 from zlib import crc32
 
 from ..fault import Fault, cells, lines
-from ..lines import AGE, CUSTOMER, PLACE, POSTCODE, PRODUCT, SUBCLASS, Row, of, put
+from ..lines import (
+    AGE,
+    CUSTOMER,
+    PLACE,
+    POSTCODE,
+    PRODUCT,
+    SUBCLASS,
+    Row,
+    of,
+    put,
+    without_repeats,
+)
 
 AGES = ("<25", "25-29", "30-34", "35-39", "40-44", "45-49", "50-54", "55-59", "60-64", ">65")
 TOWNS = ("105", "106", "110", "114", "115", "221", "Others")
@@ -33,12 +44,14 @@ def one_of(values: tuple[str, ...]) -> Callable[[str, Random], str]:
 def permuted(*columns: str) -> Callable[[list[Row], Random], Iterable[Row]]:
     """Columns of lines in another order than the rest of them, as a join by position gives."""
 
+    def joined(row: Row, other: Row) -> Row:
+        for column in columns:
+            row = put(row, column, of(other, column))
+        return row
+
     def change(rows: list[Row], rng: Random) -> Iterable[Row]:
-        order = rng.sample(range(len(rows)), len(rows))
-        for row, other in zip(rows, order, strict=True):
-            for column in columns:
-                row = put(row, column, of(rows[other], column))
-            yield row
+        others = rng.sample(rows, len(rows))
+        return without_repeats(map(joined, rows, others))
 
     return change
 
@@ -46,20 +59,20 @@ def permuted(*columns: str) -> Callable[[list[Row], Random], Iterable[Row]]:
 def one_below(rows: list[Row], rng: Random) -> Iterable[Row]:
     """Products one line below their place: a spreadsheet's column was sorted or moved alone."""
     place = PLACE[PRODUCT]
-    for row, above in zip(rows, [rows[-1], *rows[:-1]], strict=True):
-        yield (*row[:place], above[place], *row[place + 1 :])
+    moved = zip(rows, [rows[-1], *rows[:-1]], strict=True)
+    return without_repeats((*row[:place], above[place], *row[place + 1 :]) for row, above in moved)
 
 
 FAULTS = (
     Fault(
         "customers are unknown to the rest",
         cells(CUSTOMER, "given new pseudonyms", other_customer),
-        ("integrity", "new CUSTOMER_ID"),
+        ("integrity", "unknown CUSTOMER_ID"),
     ),
     Fault(
         "products are unknown to the rest",
         cells(PRODUCT, "given new numbers", other_product),
-        ("integrity", "new PRODUCT_ID"),
+        ("integrity", "unknown PRODUCT_ID"),
     ),
     Fault(
         "many customers became one",
@@ -94,6 +107,6 @@ FAULTS = (
     Fault(
         "baskets were torn",
         lines("exchanged", permuted(CUSTOMER, AGE, POSTCODE), to="customer with age and postcode"),
-        ("drift", "lines a basket"),
+        ("drift", "basket size"),
     ),
 )

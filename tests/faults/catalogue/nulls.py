@@ -31,7 +31,7 @@ FAULTS = (
     Fault(
         "three times as many ages as usual are null",
         cells(AGE, "emptied in a burst", to_value(""), share=0.06),
-        ("completeness", "nulls AGE_GROUP"),
+        ("completeness", "nulls AGE_GROUP by month"),
     ),
     Fault(
         "some prices are null",
@@ -66,7 +66,7 @@ FAULTS = (
     Fault(
         "a subclass is the default of a form",
         cells(SUBCLASS, "set to zeros", to_value("000000"), share=0.05),
-        ("integrity", "subclasses of PRODUCT_ID"),
+        ("integrity", "PRODUCT_SUBCLASS of PRODUCT_ID"),
     ),
     Fault(
         "half of the postcodes are unknown",

@@ -84,7 +84,7 @@ FAULTS = (
     Fault(
         "a date is in the future",
         cells(DAY, "set ten years ahead", lambda text, _: f"{text[:-4]}2011", share=0.001),
-        ("freshness", "newest day"),
+        ("freshness", "after the cut"),
     ),
     Fault(
         "a date is the beginning of time",

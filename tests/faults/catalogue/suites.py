@@ -69,7 +69,9 @@ def replaced(found: Entries) -> Entries:
 
 
 def about_another(found: Entries) -> Entries:
-    return with_arguments(QUANTILES, "AMOUNT", column="ASSET")(found)
+    found = copy.deepcopy(found)
+    the(found, QUANTILES, "AMOUNT")["kwargs"]["column"] = "ASSET"
+    return found
 
 
 def raising(found: Entries) -> Entries:

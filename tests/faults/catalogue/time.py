@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from random import Random
 
 from ..fault import Fault, Transformation, cells, lines, number_times, without
-from ..lines import DAY, LAST, MONTHS, PRICE, Files, Row, dated, day_of, path_of, read, some, write
+from ..lines import DAY, LAST, MONTHS, PRICE, Files, Row, dated, day_of, path_of, read, some, without_repeats, write
 from .missing import all_but
 
 
@@ -27,19 +27,19 @@ def on_one_day(rows: list[Row], rng: Random) -> Iterable[Row]:
 
 def into_its_month(files: Files, rng: Random) -> Files:
     """A tenth of the new lines booked four weeks back, in the file of that month."""
-    chosen = set(some(len(rows := read(files[path_of(LAST)])), 0.1, rng))
-    back = [dated(row, day_of(row) - timedelta(days=31)) for n, row in enumerate(rows) if n in chosen]
-    january = path_of(MONTHS[2])
+    january, rows = path_of(MONTHS[2]), read(files[path_of(LAST)])
+    chosen = some(len(rows), 0.1, rng)
+    back = (dated(rows[place], day_of(rows[place]) - timedelta(days=28)) for place in chosen)
+    old = without_repeats([*read(files[january]), *(row for row in back if day_of(row).month == 1)])
     kept = (row for place, row in enumerate(rows) if place not in chosen)
-    old = read(files[january])
-    return {**files, january: write([*old, *back]), path_of(LAST): write(kept)}
+    return {**files, january: write(old), path_of(LAST): write(kept)}
 
 
 FAULTS = (
     Fault(
         "nothing new came",
         without("not delivered", path_of(LAST)),
-        ("freshness", "newest day"),
+        ("freshness", "last day"),
     ),
     Fault(
         "a week lies between old and new",
@@ -54,7 +54,7 @@ FAULTS = (
             months=(MONTHS[2],),
             to="lines of the month before",
         ),
-        ("freshness", "overlap"),
+        ("completeness", "lost days"),
     ),
     Fault(
         "a tenth of the new lines was booked back",
@@ -63,13 +63,13 @@ FAULTS = (
     ),
     Fault(
         "prices of old months were written anew",
-        cells(PRICE, "raised by a fifth", number_times(1.2), months=(MONTHS[2],)),
+        cells(PRICE, "raised by a twentieth", number_times(1.05), months=(MONTHS[2],)),
         ("freshness", "overlap"),
     ),
     Fault(
         "events come after the cut",
         lines("a tenth moved 60 days ahead", moved(60, share=0.1), to=DAY),
-        ("freshness", "newest day"),
+        ("freshness", "after the cut"),
     ),
     Fault(
         "days are one late, as in another time zone",
@@ -79,11 +79,11 @@ FAULTS = (
     Fault(
         "a year is wrong",
         lines("moved by a year", moved(365), to=DAY),
-        ("freshness", "newest day"),
+        ("freshness", "after the cut"),
     ),
     Fault(
         "all lines are of one day",
         lines("set to one day", on_one_day, to=DAY),
-        ("completeness", "day 2001-02-28"),
+        ("completeness", "fullest day"),
     ),
 )
