@@ -3,7 +3,7 @@
 import shutil
 import statistics
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,10 @@ def measure() -> Iterator[tuple[str, Figures]]:
         )
         yield "slipway plan in fresh shallow clones", clones(made, folder / "clones")
         yield "slipway repro in one / dvc repro --pull", restored(made, folder / "restored")
+        with buckets.deaf() as env:
+            unheard = replace(made, env=env)
+            figures = clones(unheard, folder / "deaf-clones", {"data/remote": "s3://bucket/bench"})
+            yield "the same, remote that never answers", figures
         with buckets.s3(folder) as env:
             remote = {**pipelines.SETTINGS, "data/remote": f"s3://{buckets.BUCKET}/bench"}
             in_s3 = replace(pipelines.pipeline_project(folder / "s3", remote), env=env)
@@ -76,11 +80,13 @@ def side_by_side(
     }
 
 
-def clones(checkout: Checkout, folder: Path) -> Figures:
+def clones(checkout: Checkout, folder: Path, settings: Mapping[str, Any] | None = None) -> Figures:
     """Seconds of a plan where nothing is there but one commit: the median, and the worst."""
-    runs = [
-        timed(fresh(checkout, folder / str(number)), (SLIPWAY, "plan")) for number in range(ROUNDS)
-    ]
+    runs = []
+    for number in range(ROUNDS):
+        clone = fresh(checkout, folder / str(number))
+        clone.settings(settings or {})
+        runs.append(timed(clone, (SLIPWAY, "plan")))
     walls = [wall for _, wall in runs]
     return {
         "cpu_s": round(statistics.median(cpu for cpu, _ in runs), 2),

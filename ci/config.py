@@ -1,6 +1,7 @@
 """One checkout and the environment around it, read once."""
 
 import os
+import shutil
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -146,6 +147,12 @@ def _folder(ours: str, standard: str, below_home: str) -> Path:
     except RuntimeError as error:  # no HOME, and a user that the system does not know
         raise ConfigError("this user has no home", ours, f"set HOME or {ours}") from error
     return (base / "slipway").absolute()
+
+
+def java() -> str:
+    """The Java that Spark starts: that of JAVA_HOME, else that of PATH; empty if there is none."""
+    home = os.environ.get("JAVA_HOME")
+    return shutil.which(str(Path(home) / "bin" / "java") if home else "java") or ""
 
 
 def prepare_process() -> None:

@@ -14,6 +14,10 @@ FILE = "delivery.toml"
 CANARY = "canary"  # names a promotion's first part; no environment may be called so
 MODE = re.compile(r"[0-7]?7[0-7]{2}")
 PINNED = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
+MASTER = re.compile(
+    r"local(\[(\d+|\*)(,\d+)?\])?|spark://[^,:/\s]+:\d+(,[^,:/\s]+:\d+)*|yarn|k8s://\S+"
+)
+MEMORY = re.compile(r"[1-9]\d*[mg]")
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,12 @@ class Data:
     cache_mode: str = ""
     window_days: int = 28  # the last days, by which data versions are compared; whole weeks
     columns: dict[str, str] = field(default_factory=dict)  # raw header → kind, see tools/tables.py
+    engine: Literal["pandas", "spark"] = "pandas"  # what gates ask; pandas: Arrow and DuckDB here
+    spark_master: str = "local[2]"  # or a cluster's: spark://HOST:PORT, yarn, k8s://…
+    spark_memory: str = "2g"  # of Spark's driver; with a local master that is all of Spark
+    spark_start_s: float = 60.0  # until it has answered once
+    spark_folder: str = ""  # that driver and executors share; empty: .slipway/spark, local alone
+    spark: dict[str, str] = field(default_factory=dict)  # more of Spark's own properties
     source: Source | None = None
 
 
@@ -254,6 +264,7 @@ def _refuse_odd(config: Config) -> None:
         for key in ("load_per_s", "load_for_s", "memory_mb", "cpus", "canary_h", "ready_s"):
             if not getattr(environment, key) > 0:
                 raise Mismatch(f"{where}.{key}", "not above 0")
+    _refuse_odd_spark(config.data)
     for key in ("quarantine_mode", "remote_mode", "cache_mode"):
         mode = getattr(config.data, key)
         if (mode or key == "quarantine_mode") and not MODE.fullmatch(mode):
@@ -281,3 +292,16 @@ def _refuse_odd(config: Config) -> None:
     for key in ("max_failed", "max_lost"):
         if getattr(config.drill, key) < 0:
             raise Mismatch(f"drill.{key}", "below 0")
+
+
+def _refuse_odd_spark(data: Data) -> None:
+    if not MASTER.fullmatch(data.spark_master):
+        known = "local[N], spark://HOST:PORT, yarn, k8s://…"
+        raise Mismatch("data.spark_master", f"'{data.spark_master}' is none of {known}")
+    if not MEMORY.fullmatch(data.spark_memory):
+        raise Mismatch("data.spark_memory", f"'{data.spark_memory}' is not like 2g or 512m")
+    if not data.spark_start_s > 0:
+        raise Mismatch("data.spark_start_s", "not above 0")
+    for name in data.spark:
+        if not name.startswith("spark."):
+            raise Mismatch(f"data.spark.{name}", "Spark's properties begin with 'spark.'")

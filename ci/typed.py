@@ -78,7 +78,10 @@ def _convert(hint: Any, value: Any, key: str) -> Any:
         return _convert(next(a for a in args if a is not type(None)), value, key)
     if origin is typing.Literal:
         if value not in args:
-            raise Mismatch(key, f"expected one of {', '.join(map(str, args))}, found {value!r}")
+            near = difflib.get_close_matches(str(value), map(str, args), n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            known = ", ".join(map(str, args))
+            raise Mismatch(key, f"expected one of {known}, found {value!r}{hint}")
         return value
     if origin is tuple:
         if not isinstance(value, list | tuple):

@@ -89,14 +89,10 @@ KEYS = {
     "products": ["product"],
 }
 GROUP = 1 << 20  # rows of a Parquet row group
+Settings = tuple[params.Prepare, params.Window, params.Engine]
 
 
-def prepare(
-    raw: Path,
-    target: Path,
-    settings: tuple[params.Prepare, params.Window, params.Engine],
-    pointer: Path = POINTER,
-) -> None:
+def prepare(raw: Path, target: Path, settings: Settings, pointer: Path = POINTER) -> None:
     """Cleans the raw files and writes tables, `window.json` and `cleaning.json` into `target`.
 
     Raises:
@@ -208,10 +204,15 @@ def dataset_digest(pointer: Path) -> str | None:
         raise InputError(f"{pointer.name} names no data", str(pointer), todo) from error
 
 
+def load_settings(path: Path = params.FILE) -> Settings:
+    """What `params.yaml` says about preparing."""
+    cleaning, window = params.load(params.Prepare, path), params.load(params.Window, path)
+    return cleaning, window, params.load(params.Engine, path)
+
+
 def main() -> None:
     """Prepares the project's data."""
-    settings = params.load(params.Prepare), params.load(params.Window), params.load(params.Engine)
-    prepare(RAW, PREPARED, settings)
+    prepare(RAW, PREPARED, load_settings())
 
 
 if __name__ == "__main__":

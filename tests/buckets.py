@@ -1,4 +1,4 @@
-"""An S3 server on loopback: moto's, started as a process of its own."""
+"""S3 servers on loopback: moto's, started as a process of its own, and one that never answers."""
 
 import contextlib
 import socket
@@ -27,18 +27,29 @@ def s3(folder: Path) -> Iterator[Mapping[str, str]]:
         server = subprocess.Popen(
             [program, "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log
         )
-    env = {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-        "AWS_ACCESS_KEY_ID": "tester",
-        "AWS_SECRET_ACCESS_KEY": "a secret of the tests",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
+    env = _reaching(port)
     try:
         _made(env)
         yield env
     finally:
         server.terminate()
         server.wait()
+
+
+@contextlib.contextmanager
+def deaf() -> Iterator[Mapping[str, str]]:
+    """The environment that reaches a server which takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as server:
+        yield _reaching(server.getsockname()[1])
+
+
+def _reaching(port: int) -> dict[str, str]:
+    return {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": "tester",
+        "AWS_SECRET_ACCESS_KEY": "a secret of the tests",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
 
 
 def client(env: Mapping[str, str]) -> Any:

@@ -21,7 +21,8 @@ ENOUGH: dict[str, Any] = {  # what so few customers can hold
     "gates/data/completeness/min_rows_per_day": 1,
     "gates/data/completeness/max_missing_days": 3,
     "gates/prepared/completeness/min_rows": {
-        "lines": 30_000,
+        "lines": 25_000,
+        "test": 5_000,
         "baskets": 4_000,
         "customers": 1_000,
         "products": 5_000,

@@ -15,41 +15,44 @@ CELL = 100  # characters of a cell of a row
 ENTRIES = 100  # of a list or a table
 COLUMNS = 40  # of a row
 VALUE = 8_000  # bytes of a measured or expected value
-ALL = 800_000  # bytes of all findings
+SHOWN = 20  # rows of a finding
+BARE, ROWS = 500_000, 300_000  # bytes of all findings, and of all their rows
 FILES = 100_000  # bytes of the names and digests of what answers rest on
 DEEPEST = 6
 
 
 def clean(finding: Finding) -> Finding:
-    """A finding whose texts and values are plain and not too long; its rows stay as they are."""
+    """A finding whose texts, values and rows are plain and not too long."""
     return replace(
         finding,
         measured=_fitting(finding.measured),
         expected=_fitting(finding.expected),
         message=_text(str(finding.message), TEXT),
         where=_text(str(finding.where), 300),
+        rows=tuple(_row(row) for row in finding.rows[:SHOWN]),
+        traceback=finding.traceback[:60],
     )
 
 
 def fit(findings: Sequence[Finding], rank: Mapping[Outcome, int]) -> tuple[Finding, ...]:
-    """The findings, their rows plain, as far as all of them fit: the worst first, rows last.
+    """The findings as far as all of them fit: the worst first, and as many of their rows.
 
     Args:
         rank: outcome → how bad it is.
     """
-    bare = [replace(f, rows=(), traceback=f.traceback[:60]) for f in findings]
+    bare = [replace(f, rows=()) for f in findings]
     order = sorted(range(len(bare)), key=lambda place: (-rank[bare[place].outcome], place))
-    room, kept = ALL, dict[int, Finding]()
+    room, kept = BARE, dict[int, Finding]()
     for place in order:
         room -= _size(bare[place])
         if room < 0 and kept:
             break
         kept[place] = bare[place]
-    for place in (place for place in order if place in kept):
-        rows = tuple(_row(row) for row in findings[place].rows)
-        size = _size(replace(bare[place], rows=rows)) - _size(bare[place])
+    room = ROWS
+    for place in (place for place in order if place in kept and findings[place].rows):
+        size = _size(findings[place]) - _size(bare[place])
         if size <= room:
-            room, kept[place] = room - size, replace(bare[place], rows=rows)
+            room, kept[place] = room - size, findings[place]
     left = [bare[place] for place in order if place not in kept]
     return (*(kept[place] for place in sorted(kept)), *([_left(left)] if left else []))
 
@@ -97,7 +100,7 @@ def _plain(value: Any, longest: int, depth: int = 0) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return value if abs(value) < 10**18 else _text(str(value), longest)
+        return value if abs(value) < 10**18 else f"a number of {value.bit_length()} bits"
     if isinstance(value, float):
         return value
     if isinstance(value, bytes | bytearray | memoryview):

@@ -6,8 +6,8 @@ from typing import Any
 
 from ..records import Finding
 from . import masks
+from .limits import SHOWN
 
-SHOWN = 20  # rows of a finding that its verdict shows
 CAP = 100_000  # rows of a finding that are set apart
 Keep = Callable[
     [Finding, Any], Finding

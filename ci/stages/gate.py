@@ -64,7 +64,8 @@ def run(project: Project, args: argparse.Namespace) -> Done:
         say(f"service: the canary had {canary.NOTHING}: nothing is judged")
         return Done(canary.NOTHING)
     subject = subject_of(project, args)
-    verdict = _judged_here(project, subject, gates) or _judged(project, args, subject, gates)
+    known = None if args.out else _judged_here(project, subject, gates)
+    verdict = known or _judged(project, args, subject, gates)
     if args.out:
         _write_bare(project, args.out, verdict, _profile(project, subject, verdict))
     else:
@@ -99,7 +100,7 @@ def _judged(
         return asked()
     folder = (project.root if args.out else project.scratch) / access.QUARANTINE / subject.kind
     try:
-        with writing.writing(project, folder) as writer:
+        with writing.opened(project, folder) as writer:
             verdict = writer.close(asked(keep=writer.take))
             if verdict.quarantine and (why := keeping.keep(project, folder)):
                 warn(f"slipway: quarantined rows are in this checkout's cache alone: {why}")

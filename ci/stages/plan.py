@@ -13,6 +13,7 @@ from ..records import Plan, canonical, digest_file, digest_of, parse, read_if_th
 from ..settings import FILE
 from ..tools import dvc, engines, git, ledger, pipeline
 from ..tools.dvc import access
+from ..tools.dvc.places import Patience
 from ..tools.dvc.survey import HERE, Survey
 from ..tools.engines import choice
 from ..typed import plain
@@ -20,7 +21,7 @@ from . import Done, estimate, say
 
 PIPELINE = ("ml", "dvc.yaml", "params.yaml")
 IMAGES = ("docker", "requirements")
-PATIENCE_S = 10.0  # with a DVC remote that does not answer; what it may have is then unknown
+PATIENCE = Patience(10.0, first_s=1.2)  # with the DVC remote, of 3 s that a plan may take
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +52,7 @@ def run(project: Project, args: argparse.Namespace) -> Done:
         retrain, cause = asked or _standing(project)
         looking = beside.submit(_look, project, subject, retrain)
         why = f"asked for: {cause}" if cause else "asked for"
-        survey = pipeline.survey(project, {"train": why} if retrain else {}, PATIENCE_S)
+        survey = pipeline.survey(project, {"train": why} if retrain else {}, PATIENCE)
         commit, book, history, live = looking.result()
     stale = survey.stale
     took = estimate.minutes(book, history, trains="train" in stale)

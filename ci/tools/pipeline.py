@@ -11,6 +11,7 @@ from ..errors import ConfigError, EvidenceError, ToolError
 from ..typed import build, plain
 from . import dvc
 from .dvc import setup
+from .dvc.places import Patience
 from .dvc.survey import Survey
 from .dvc.task import ANSWER, Answer, Task
 from .process import Finished
@@ -52,12 +53,12 @@ class Brought:
     silent: str = ""  # why the remote was not asked to the end
 
 
-def survey(project: Project, forced: Mapping[str, str], patience_s: float) -> Survey:
+def survey(project: Project, forced: Mapping[str, str], patience: Patience) -> Survey:
     """What each DVC stage would do and where its outs can be had; nothing is run or downloaded.
 
     Args:
         forced: DVC stage → why it runs whatever stands.
-        patience_s: how long the remote may take to answer.
+        patience: with the remote.
 
     Raises:
         ConfigError: DVC cannot read the pipeline.
@@ -76,7 +77,7 @@ def survey(project: Project, forced: Mapping[str, str], patience_s: float) -> Su
     root, shared = project.root, setup.readable_cache(project)
     try:
         repo = Repo(str(root))
-        _, others = places(repo, str(shared or ""), patience_s)
+        _, others = places(repo, str(shared or ""), patience)
         names = _closure(root, DVC_STAGES)
         return Surveyor(repo, others, project.config.data.pointer).look(names, forced)
     except DvcException as error:

@@ -4,11 +4,12 @@ A declared column holds `text`, `integer`, `number` or `date FORMAT` (as `strpti
 An empty cell is null; a value that is not of its column's kind is null too, and counted.
 """
 
+import contextlib
 import csv
 import functools
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from ..errors import ConfigError
 INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 MAX_HEADER = 65_536  # bytes
+ROWS = 65_536  # of a Parquet file at a time
+PARSED = 100_000  # texts whose values are remembered, of each kind
 SAFE = re.compile(  # what may be shown of Arrow's messages: the rest quotes somebody's line
     r"(Row #\d+: )?Expected \d+ columns, got \d+|straddling object|Empty CSV file|invalid UTF8"
 )
@@ -35,17 +38,33 @@ def header(path: Path) -> list[str]:
     Raises:
         Unreadable: it has no such line.
     """
-    try:
-        with path.open("rb") as stream:
-            line = stream.readline(MAX_HEADER)
+    return _names(_first_line(path))
+
+
+def columns_of(path: Path) -> list[str]:
+    """The names of a CSV file's columns: its header without a byte order mark.
+
+    Raises:
+        Unreadable: it has none, or one twice.
+    """
+    names = _names(_first_line(path).removeprefix("\ufeff"))
+    if len(set(names)) < len(names):
+        raise Unreadable("two columns have one name")
+    return names
+
+
+def _first_line(path: Path) -> str:
+    with _explained("the first line names no columns"), path.open("rb") as stream:
+        line = stream.readline(MAX_HEADER)
         if not line.endswith(b"\n"):
             raise Unreadable("the first line has no end")
-        (names,) = csv.reader([line.decode().rstrip("\r\n")], strict=True)
-    except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
-        if isinstance(error, Unreadable):
-            raise
-        raise Unreadable(_reason(error, "the first line names no columns")) from error
-    return names
+        return line.decode().rstrip("\r\n")
+
+
+def _names(line: str) -> list[str]:
+    with _explained("the first line names no columns"):
+        (names,) = csv.reader([line], strict=True)
+        return names
 
 
 def read_csv(path: Path) -> Any:
@@ -54,26 +73,48 @@ def read_csv(path: Path) -> Any:
     Raises:
         Unreadable: it is not one.
     """
-    import pyarrow as pa
     import pyarrow.csv as arrow_csv
 
-    names = [name.removeprefix("\ufeff") for name in header(path)]
-    if len(set(names)) < len(names):
-        raise Unreadable("two columns have one name")
-    options = arrow_csv.ConvertOptions(
-        column_types=dict.fromkeys(names, pa.dictionary(pa.int32(), pa.string())),
+    with _explained("it is no table"):
+        return arrow_csv.read_csv(path, convert_options=_texts(path))
+
+
+def stream_csv(path: Path) -> Iterator[Any]:
+    """The same as record batches, one after the other: memory does not grow with the file.
+
+    Raises:
+        Unreadable: it is no table, for the same reasons and in the same words; perhaps not before
+            the last batch.
+    """
+    import pyarrow.csv as arrow_csv
+
+    with _explained("it is no table"):
+        yield from arrow_csv.open_csv(path, convert_options=_texts(path))
+
+
+def _texts(path: Path) -> Any:
+    """How every reader takes a CSV file's values: as text, or null where a cell is empty."""
+    import pyarrow.csv as arrow_csv
+
+    return arrow_csv.ConvertOptions(
+        column_types=dict.fromkeys(columns_of(path), _texts_once()),
         strings_can_be_null=True,
         quoted_strings_can_be_null=True,
         null_values=[""],
     )
+
+
+@contextlib.contextmanager
+def _explained(otherwise: str) -> Iterator[None]:
+    """Arrow's errors as `Unreadable`, without a value of the file's."""
+    import pyarrow as pa
+
     try:
-        table = arrow_csv.read_csv(path, convert_options=options)
-    except (pa.ArrowException, OSError) as error:
-        raise Unreadable(_reason(error, "it is no table")) from error
-    encoded = [
-        c if pa.types.is_dictionary(c.type) else c.dictionary_encode() for c in table.columns
-    ]
-    return pa.table(encoded, names=table.column_names)  # Arrow reads a quoted name behind a mark
+        yield
+    except Unreadable:
+        raise
+    except (pa.ArrowException, OSError, ValueError, csv.Error) as error:
+        raise Unreadable(_reason(error, otherwise)) from error
 
 
 def _reason(error: Exception, otherwise: str) -> str:
@@ -91,25 +132,44 @@ def read_parquet(path: Path) -> Any:
     Raises:
         Unreadable: it is not one.
     """
-    import pyarrow as pa
+    with _explained("it is no Parquet file"):
+        return _parquet(path).read()
+
+
+def stream_parquet(path: Path) -> Iterator[Any]:
+    """The same as record batches, one after the other.
+
+    Raises:
+        Unreadable: it is no Parquet file; perhaps not before the last batch.
+    """
+    with _explained("it is no Parquet file"):
+        yield from _parquet(path).iter_batches(ROWS)
+
+
+def parquet_schema(path: Path) -> Any:
+    """The Arrow schema of a Parquet file.
+
+    Raises:
+        Unreadable: it has none.
+    """
+    with _explained("it is no Parquet file"):
+        return _parquet(path).schema_arrow
+
+
+def _parquet(path: Path) -> Any:
     import pyarrow.parquet as pq
 
-    try:
-        table = pq.ParquetFile(path).read()
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise Unreadable(_reason(error, "it is no Parquet file")) from error
-    names = {name.casefold() for name in table.column_names}
-    if not names or len(names) < table.num_columns:
+    file = pq.ParquetFile(path)
+    columns = file.schema_arrow.names
+    names = {name.casefold() for name in columns}
+    if not names or len(names) < len(columns):
         raise Unreadable("two columns have one name" if names else "it has no column")
-    return table
+    return file
 
 
 def nothing(columns: Mapping[str, str]) -> Any:
     """The Arrow table of the declared columns without a row."""
-    import pyarrow as pa
-
-    none = pa.array([], pa.dictionary(pa.int32(), pa.string()))
-    return typed(pa.table(dict.fromkeys(columns, none)), columns)[0]
+    return typed_schema(columns).empty_table()
 
 
 def check_kinds(columns: Mapping[str, str]) -> None:
@@ -126,13 +186,16 @@ def check_kinds(columns: Mapping[str, str]) -> None:
             _parser(kind, f"data.columns.{name}")
 
 
-def typed(table: Any, columns: Mapping[str, str]) -> tuple[Any, dict[str, int]]:
+def typed(
+    table: Any, columns: Mapping[str, str], *, keep: Collection[str] = ()
+) -> tuple[Any, dict[str, int]]:
     """An Arrow table of the declared columns, typed, and how many values were not of their kind.
 
     Where there are such values, a column more holds the text: `<name> (text)`.
 
     Args:
         table: text columns, as `read_csv` gives them; one that is missing stays so.
+        keep: columns whose text is kept in any case.
     """
     import pyarrow as pa
 
@@ -144,7 +207,7 @@ def typed(table: Any, columns: Mapping[str, str]) -> tuple[Any, dict[str, int]]:
         if kind != "text":
             found[name] = _typed(table[name], kind)
             malformed[name] = found[name].null_count - table[name].null_count
-            if malformed[name]:
+            if malformed[name] or name in keep:
                 found[f"{name}{TEXT}"] = table[name]
     return pa.table(found), malformed
 
@@ -153,16 +216,48 @@ def _typed(column: Any, kind: str) -> Any:
     """Each distinct value is parsed once: dates and prices repeat."""
     import pyarrow as pa
 
-    parse = functools.cache(_parser(kind, kind))
-    kinds = {"integer": pa.int64(), "number": pa.float64()}
+    parse, type_ = _remembering(kind), arrow_type(kind)
     chunks = [
         pa.array(
-            [None if text is None else parse(text) for text in chunk.dictionary.to_pylist()],
-            kinds.get(kind, pa.timestamp("us")),
+            [None if text is None else parse(text) for text in chunk.dictionary.to_pylist()], type_
         ).take(chunk.indices)
         for chunk in column.chunks
     ]
-    return pa.chunked_array(chunks, kinds.get(kind, pa.timestamp("us")))
+    return pa.chunked_array(chunks, type_)
+
+
+def typed_schema(columns: Mapping[str, str], keep: Collection[str] = ()) -> Any:
+    """The Arrow schema of what `typed` gives."""
+    import pyarrow as pa
+
+    fields = {}
+    for name, kind in columns.items():
+        fields[name] = arrow_type(kind)
+        if name in keep:
+            fields[f"{name}{TEXT}"] = arrow_type("text")
+    return pa.schema(list(fields.items()))
+
+
+def arrow_type(kind: str) -> Any:
+    """The Arrow type of a column of a kind."""
+    import pyarrow as pa
+
+    if kind == "text":
+        return _texts_once()
+    return {"integer": pa.int64(), "number": pa.float64()}.get(kind, pa.timestamp("us"))
+
+
+def _texts_once() -> Any:
+    """Texts of which each value is kept once."""
+    import pyarrow as pa
+
+    return pa.dictionary(pa.int32(), pa.string())
+
+
+@functools.cache
+def _remembering(kind: str) -> Parser:
+    """The parser of a kind; it does not parse again what it has just parsed."""
+    return functools.lru_cache(PARSED)(_parser(kind, kind))
 
 
 def _parser(kind: str, key: str) -> Parser:

@@ -19,6 +19,7 @@ from slipway import config
 from slipway.records import digest_file
 from slipway.stages import data
 from slipway.tools import dvc, environment, folders, hashes
+from slipway.tools.dvc.places import Patience
 from slipway.tools.dvc.setup import ensure
 from slipway.tools.dvc.survey import Step
 from slipway.tools.pipeline import survey
@@ -137,7 +138,7 @@ def test_an_out_can_be_had_as_long_as_one_place_has_all_of_it(small: Checkout) -
     project = replace(loaded, home=small.home / loaded.config.model.name)
 
     def seen() -> Step:
-        return survey(project, {}, 10.0).steps["train"]
+        return survey(project, {}, Patience(10.0)).steps["train"]
 
     ensure(project)
     assert seen().reason == "never run"

@@ -14,8 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from ml import params
-from ml.prepare import prepare
+from ml.prepare import SCHEMAS, load_settings, prepare
 from slipway import config, stages
 from slipway.config import Project
 from slipway.errors import ConfigError
@@ -381,7 +380,7 @@ def test_a_suite_is_a_wrong_configuration_where(suites: Project, name: str) -> N
 
 # Prepared data.
 
-SETTINGS = params.load(params.Prepare, ROOT / "params.yaml")
+SETTINGS = load_settings(ROOT / "params.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -540,7 +539,7 @@ def test_good_prepared_data_passes(project: Project, prepared: Path) -> None:
     assert verdict["outcome"] == "pass"
     assert verdict["evidence"].keys() == {
         *(f"prepared/{p.name}" for p in prepared.iterdir()),
-        *(f"ml/expectations/{name}.json" for name in ("baskets", "customers", "lines", "products")),
+        *(f"ml/expectations/{name}.json" for name in SCHEMAS),
     }
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -66,19 +67,6 @@ def kept(project: Path) -> Iterator[Path]:
 def read(path: Path) -> dict:
     """A JSON file."""
     return json.loads(path.read_bytes())
-
-
-def test_a_second_training_in_a_fresh_process_gives_the_same_model(
-    project: Path, candidate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
-    for name in ("prepared", "params.yaml"):
-        (tmp_path / name).symlink_to(project / name)
-    run(tmp_path, "train")
-    again = tmp_path / "models/candidate"
-    names = {path.name: path.read_bytes() for path in candidate.iterdir()}
-    assert {path.name: path.read_bytes() for path in again.iterdir()} == names
-    assert files.model_digest(again) == files.model_digest(candidate)
 
 
 def test_the_candidate_holds_every_file_of_the_contract(candidate: Path) -> None:
@@ -279,14 +267,29 @@ def test_a_champion_without_its_features_does_not_run(kept: Path) -> None:
 
 
 def test_the_profile_is_of_the_days_before_the_cut(project: Path, candidate: Path) -> None:
-    early = artefacts.tables_before(project / "prepared", date(2001, 2, 1))
-    assert max(early["lines"]["date"]) == max(early["baskets"]["date"]) == date(2001, 1, 31)
-    assert early["products"]["lines"].sum() == len(early["lines"])
-    assert early["customers"]["baskets"].sum() == len(early["baskets"])
+    days = pq.read_table(project / "prepared/lines.parquet")["date"].to_pylist()
+    assert max(days) == date(2001, 1, 31)
     profile = read(candidate / "profile.json")
     assert profile["until"] == "2001-01-31"
     columns = {name: set(found) for name, found in profile["tables"].items()}
     assert columns == {name: set(names) for name, names in artefacts.PROFILED.items()}
+
+
+def test_a_second_training_in_a_fresh_process_gives_the_same_model_without_the_test_window(
+    project: Path, candidate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    shutil.copytree(project / "prepared", tmp_path / "prepared")
+    for name in ("test.parquet", "cleaning.json"):
+        (tmp_path / "prepared" / name).unlink()
+    (tmp_path / "params.yaml").symlink_to(project / "params.yaml")
+    run(tmp_path, "train")
+    again, names = tmp_path / "models/candidate", sorted(p.name for p in candidate.iterdir())
+    assert sorted(path.name for path in again.iterdir()) == names
+    assert all((again / n).read_bytes() == (candidate / n).read_bytes() for n in names)
+    assert files.model_digest(again) == files.model_digest(candidate)
+    (tmp_path / "models/champion.json").write_text("null\n")
+    assert "there is no test.parquet" in run(tmp_path, "evaluate", code=2)
 
 
 def test_a_champion_that_does_not_run_is_null_scores_and_a_reason(kept: Path) -> None:

@@ -13,7 +13,7 @@ from slipway.records import Plan, canonical, parse
 from slipway.tools import folders, ledger, pipeline
 from slipway.tools.dvc import locked
 from slipway.tools.ledger import Event
-from tests import pipelines
+from tests import buckets, pipelines
 from tests.pipelines import branch_with, change, contents, fresh, remote_of
 from tests.projects import Checkout
 
@@ -183,6 +183,20 @@ def test_a_remote_that_does_not_answer_leaves_a_plan_and_no_model(
     refused = clone.slipway("repro", code=4).err
     assert "the remote" in refused
     assert not (clone.root / "models").exists()
+
+
+def test_a_remote_that_takes_the_connection_and_says_nothing_is_not_waited_for(
+    done: Checkout, tmp_path: Path
+) -> None:
+    with buckets.deaf() as env:
+        clone = fresh(done, tmp_path / "ci", **env)
+        clone.settings({"data/remote": "s3://bucket/place"})
+        started = time.monotonic()
+        said = clone.slipway("plan").out
+        seconds = time.monotonic() - started
+    assert "  unknown   the remote did not answer within 1.2 s\n" in said
+    assert "train: models/candidate is not here, and the remote does not answer\n" in said
+    assert seconds < 10  # 2.4 s on a quiet machine
 
 
 # How long it may take.

@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 
 from slipway.errors import EvidenceError
-from slipway.tools.dvc.places import Cloud, Folder, Place, entries, path_of, runs_of, whole
+from slipway.tools.dvc.places import (
+    Cloud,
+    Folder,
+    Patience,
+    Place,
+    entries,
+    path_of,
+    runs_of,
+    whole,
+)
 from slipway.tools.dvc.survey import recorded_outs
 
 GOOD = b"the bytes of an object"
@@ -21,7 +30,7 @@ def cloud(root: Path, patience_s: float = 30.0) -> Cloud:
     """A remote whose file system is DVC's own for disks: it puts files as SSH does."""
     from dvc_objects.fs.local import LocalFileSystem
 
-    return Cloud("the remote", lambda: (LocalFileSystem(), str(root)), patience_s)
+    return Cloud("the remote", lambda: (LocalFileSystem(), str(root)), Patience(patience_s))
 
 
 @pytest.fixture(params=["folder", "cloud"])
@@ -80,7 +89,7 @@ def test_a_remote_that_hangs_is_asked_once_and_no_longer_than_our_patience() -> 
         hang.wait(20)
         raise OSError("never")
 
-    remote = Cloud("the remote", opened, patience_s=0.05)
+    remote = Cloud("the remote", opened, Patience(0.05))
     started = time.monotonic()
     assert remote.has([MD5]) == set()
     assert remote.read(path_of(MD5)) is None
@@ -99,11 +108,44 @@ def test_patience_is_for_waiting_and_not_for_what_we_do_meanwhile(tmp_path: Path
     assert remote.silent == ""
 
 
+def opened_after(seconds: float, patience: Patience, root: Path) -> Cloud:
+    """A remote that is quick once it is opened."""
+    from dvc_objects.fs.local import LocalFileSystem
+
+    def opened() -> tuple[Any, str]:
+        time.sleep(seconds)
+        return LocalFileSystem(), str(root)
+
+    return Cloud("the remote", opened, patience)
+
+
+def test_the_first_answer_has_a_patience_of_its_own(tmp_path: Path) -> None:
+    slow = opened_after(5.0, Patience(20.0, first_s=0.1), tmp_path)
+    assert slow.has([MD5]) == set()
+    assert slow.silent == "the remote did not answer within 0.1 s"
+    quick = opened_after(0.0, Patience(20.0, first_s=10.0), tmp_path)
+    put(quick, tmp_path)
+    assert quick.has([MD5]) == {MD5}
+    assert quick.silent == ""
+
+
+def test_our_own_work_is_no_silence_of_the_remote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(cloud(tmp_path), tmp_path)
+    monkeypatch.setattr(time, "process_time", time.monotonic)  # all of the time is work
+    importing = opened_after(0.3, Patience(20.0, first_s=0.1), tmp_path)
+    assert importing.has([MD5]) == {MD5}
+    endless = opened_after(5.0, Patience(0.2, first_s=0.1), tmp_path)
+    assert endless.has([MD5]) == set()
+    assert endless.silent
+
+
 def test_a_remote_that_refuses_says_why() -> None:
     def opened() -> tuple[Any, str]:
         raise PermissionError("no such\nkey")
 
-    remote = Cloud("the remote", opened, patience_s=5)
+    remote = Cloud("the remote", opened, Patience(5))
     assert remote.has([MD5]) == set()
     assert remote.silent == "the remote cannot be read: no such key"
 

@@ -1,9 +1,12 @@
 """What is known at a cut, what is to be foretold, and that the two never mix."""
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ml import artefacts, features, params, rankings, train
@@ -17,6 +20,9 @@ from ml.purchases import (
     catalogue,
     days_of,
     eligible,
+    end_of,
+    iso,
+    read,
 )
 from ml.snapshots import Snapshot, batch, batches, snapshot
 
@@ -54,7 +60,7 @@ def at(cut: int, least_item: int = 1, least_baskets: int = 2) -> Snapshot:
 
 
 def test_the_windows_are_counted_from_the_last_day_of_the_data() -> None:
-    days = days_of(purchases([(0, 0, 0), (0, 0, 119)]), Window(28, 28))
+    days = days_of(purchases([(0, 0, 0), (0, 0, 91)]), Window(28, 28), START + 120)
     assert (days.first, days.validation, days.test, days.end) == (
         START,
         START + 64,
@@ -65,7 +71,32 @@ def test_the_windows_are_counted_from_the_last_day_of_the_data() -> None:
 
 def test_data_that_are_too_short_are_refused() -> None:
     with pytest.raises(InputError, match="84 days of data are too few"):
-        days_of(purchases([(0, 0, 0), (0, 0, 83)]), Window(28, 28))
+        days_of(purchases([(0, 0, 0), (0, 0, 55)]), Window(28, 28), START + 84)
+
+
+def test_the_end_of_the_data_is_known_from_how_they_were_split(tmp_path: Path) -> None:
+    said = tmp_path / "window.json"
+    said.write_text('{"first": "2001-02-01", "last": "2001-02-28"}')
+    assert iso(end_of(tmp_path, Window(28, 28))) == "2001-03-01"
+    with pytest.raises(InputError, match="test_days is 14, the data were split for 28"):
+        end_of(tmp_path, Window(14, 28))
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (None, "there is no window.json"),
+        ("{", "window.json is not JSON"),
+        ("[]", "window.json names no days"),
+        ('{"first": "2001-02-01"}', "window.json names no days"),
+        ('{"first": "1 February", "last": "2001-02-28"}', "window.json names no days"),
+    ],
+)
+def test_data_that_were_not_split_are_refused(tmp_path: Path, text: str | None, what: str) -> None:
+    if text is not None:
+        (tmp_path / "window.json").write_text(text)
+    with pytest.raises(InputError, match=what):
+        end_of(tmp_path, Window(28, 28))
 
 
 def test_items_need_their_purchases_before_the_cut() -> None:
@@ -99,7 +130,7 @@ def test_the_reference_knows_only_who_bought_before_the_cut(tmp_path: Path) -> N
 
 def test_the_trials_window_ends_where_the_test_window_begins() -> None:
     settings = replace(params.load(Train, ROOT / "params.yaml"), min_item_purchases=1)
-    days = days_of(purchases(), Window(10, 20))
+    days = days_of(purchases(), Window(10, 20), START + 81)
     of = train.validation_of(purchases(), days, settings)
     last = [row for row in ROWS if days.validation <= row[2] + START < days.validation + 10]
     assert len(of.target) == len({row[:2] for row in last})
@@ -112,6 +143,28 @@ def test_the_trials_window_ends_where_the_test_window_begins() -> None:
 def test_a_trial_shorter_than_the_test_is_refused() -> None:
     with pytest.raises(InputError, match="test_days is 28, validation_days 14"):
         Window(28, 14)
+
+
+def test_training_reads_no_line_of_the_test_window(tmp_path: Path) -> None:
+    write_lines(tmp_path / "lines.parquet", [("c1", "p1", "b", 3), ("c0", "p2", "a", 5)])
+    before = read(tmp_path)
+    assert before.products.tolist() == ["p1", "p2"]
+    write_lines(tmp_path / "test.parquet", [("c1", "p0", "a", 9), ("c2", "p1", "z", 8)])
+    assert read(tmp_path).customers.tolist() == before.customers.tolist() == ["c0", "c1"]
+    everything = read(tmp_path, with_test=True)
+    assert everything.customers.tolist() == ["c0", "c1", "c2"]
+    assert everything.products.tolist() == ["p0", "p1", "p2"]
+    assert everything.subclass.tolist() == [0, 1, 0]  # p1 keeps what it is before the window
+    assert len(everything.day) == 4
+
+
+def write_lines(path: Path, rows: list[tuple[str, str, str, int]]) -> None:
+    """Lines of customer, product, subclass and day as a prepared table."""
+    customer, product, subclass, day = zip(*rows, strict=True)
+    days = pa.array([date(2001, 1, number) for number in day])
+    columns = {"date": days, "customer": customer, "product": product, "subclass": subclass}
+    money = {"amount": [1] * len(rows), "sales_price": [2.0] * len(rows)}
+    pq.write_table(pa.table({**columns, **money}), path)
 
 
 def test_baskets_are_days() -> None:

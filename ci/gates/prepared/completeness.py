@@ -15,7 +15,7 @@ class Settings:
     """How much there has to be."""
 
     min_rows: dict[str, int]  # table → floor: its rows
-    lines: str = "lines"  # the table that the raw lines end in
+    lines: tuple[str, ...] = ("lines",)  # the tables that the raw lines end in
     min_kept: float = 0.95  # floor: share of the raw lines that are left in it
     max_touched: float = 0.2  # ceiling: share of the raw lines that one cleaning rule touches
 
@@ -55,13 +55,14 @@ def _cleaning(
         "dataset",
     )
     raw = cleaning.rows.get("raw", 0)
-    kept = cleaning.rows.get(settings.lines, 0) / raw if raw > 0 else float("nan")
+    left = sum(cleaning.rows.get(name, 0) for name in settings.lines)
+    kept = left / raw if raw > 0 else float("nan")
     yield Finding(
         GATE,
         "pass" if kept >= settings.min_kept else "block",
         kept,
         f"at least {settings.min_kept:g}",
-        f"{cleaning.rows.get(settings.lines, 0)} of {raw} raw lines were kept",
+        f"{left} of {raw} raw lines were kept",
         "kept",
     )
     for rule, touched in cleaning.rules.items():

@@ -15,7 +15,7 @@ from . import great, shown, weighed
 from .findings import GATE, finding, found
 from .great import Answer, Custom
 from .parsed import Expectation, Suite
-from .shown import View
+from .shown import Shown, View
 
 BOUNDS = ("min_value", "max_value", "value_set", "quantile_ranges", "regex", "regex_list")
 
@@ -51,15 +51,17 @@ def ask(suite: Suite | None, table: Any, asked: Asked) -> Iterator[Finding | Off
         return
     great.warm_up()
     filled = columns.filled(table) if table is not None else {}
+    problems = [_unanswerable(expectation, filled) for expectation in suite.expectations]
+    sound = [e for e, problem in zip(suite.expectations, problems, strict=True) if not problem]
+    rows = max((column.rows for column in filled.values()), default=0)
+    early = _early(table, sound, rows)  # while the library is imported
     great.check(suite, asked.custom)
-    if not any(column.rows > 0 for column in filled.values()):
+    if not rows > 0:
         missing = f"the table {asked.name} is empty"
         yield Finding(GATE, "block", 0, "at least 1 row", missing, f"{asked.name} rows")
         return
+    answers = iter(_answers(table, sound, rows, early))
     places = [f"{suite.name} {place}" for place in suite.places]
-    problems = [_unanswerable(expectation, filled) for expectation in suite.expectations]
-    sound = [e for e, problem in zip(suite.expectations, problems, strict=True) if not problem]
-    answers = iter(_answers(table, sound, filled))
     for place, expectation, problem in zip(places, suite.expectations, problems, strict=True):
         if problem:
             yield finding(expectation, place, "block", problem, measured=None)
@@ -93,17 +95,39 @@ def _unanswerable(expectation: Expectation, filled: Mapping[str, columns.Filled]
     return next((problem for problem in problems if problem), "")
 
 
+@dataclass(frozen=True)
+class Early:
+    """What was looked up before the library was there.
+
+    Attributes:
+        spread: columns that hold hardly any value twice.
+        shown: view → what it shows, of those that are small.
+    """
+
+    spread: frozenset[str] = frozenset()
+    shown: Mapping[View, Shown] = field(default_factory=dict)
+
+
+def _early(table: Any, expectations: Sequence[Expectation], rows: int) -> Early:
+    """The distinct values that will be asked about; conditions are read by the library itself."""
+    if not rows > 0:
+        return Early()
+    asked = [e for e in expectations if not shown.is_conditional(e)]
+    views = dict.fromkeys(shown.views_of(asked, tuple(table.columns)))
+    spread = shown.spread(table, list(views), rows)
+    small = [v for v in views if v.way == "values" and not spread & set(v.columns)]
+    return Early(spread, {view: shown.shown(table, view, rows, spread) for view in small})
+
+
 def _answers(
-    table: Any, expectations: Sequence[Expectation], filled: Mapping[str, columns.Filled]
+    table: Any, expectations: Sequence[Expectation], rows: int, early: Early
 ) -> list[Answer]:
     """All answers, in order; those that are shown the same are asked together."""
-    rows = max(column.rows for column in filled.values())
-    views = [shown.view_of(expectation, tuple(table.columns)) for expectation in expectations]
-    distinct = _distinct(table, views) if rows > shown.MANY else {}
+    views = shown.views_of(expectations, tuple(table.columns))
     answers: dict[int, Answer] = {}
     for view in dict.fromkeys(views):
         places = [place for place, other in enumerate(views) if other == view]
-        seen = shown.shown(table, view, rows, distinct)
+        seen = early.shown.get(view) or shown.shown(table, view, rows, early.spread)
         together = [expectations[place] for place in places]
         given = (
             _asked_plainly(table, seen, together)
@@ -117,18 +141,7 @@ def _answers(
     ]
 
 
-def _distinct(table: Any, views: Sequence[View]) -> dict[str, int]:
-    """About how many different values the columns have that are to be put together by value."""
-    ways = ("values", "repeated")
-    names = list(dict.fromkeys(n for view in views if view.way in ways for n in view.columns))
-    wanted = {f"n{number}": table[name].approx_nunique() for number, name in enumerate(names)}
-    (found,) = table.aggregate(**wanted).to_pyarrow().to_pylist() if wanted else ({},)
-    return {name: found[f"n{number}"] for number, name in enumerate(names)}
-
-
-def _asked_plainly(
-    table: Any, seen: shown.Shown, expectations: Sequence[Expectation]
-) -> list[Answer]:
+def _asked_plainly(table: Any, seen: Shown, expectations: Sequence[Expectation]) -> list[Answer]:
     """Yes or no first, details for what failed: most are as expected, and details take long."""
     frame = seen.frame
     answers = great.answers(frame, expectations, "BOOLEAN_ONLY")
@@ -143,7 +156,7 @@ def _asked_plainly(
     return answers
 
 
-def _rows(table: Any, seen: shown.Shown, answer: Answer) -> Any:
+def _rows(table: Any, seen: Shown, answer: Answer) -> Any:
     """The rows that it names, as an ibis table; None where it names none."""
     import ibis
 

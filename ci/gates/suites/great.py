@@ -122,6 +122,7 @@ def domain(expectation: Expectation, number: int = 0, suite: str = "") -> Any:
     Raises:
         ConfigError: its kind is unknown, or it can't take its arguments.
     """
+    warm_up().join()
     from great_expectations.exceptions.exceptions import ExpectationNotFoundError
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
@@ -211,21 +212,20 @@ def _short(file: str) -> str:
 
 
 def _batch(frame: Any) -> Any:
-    source = _context().data_sources.add_or_update_pandas("tables")
-    asset = source.add_dataframe_asset("table")
-    return asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": frame})
+    return _definition().get_batch({"dataframe": frame})
 
 
 @functools.cache
-def _context() -> Any:
-    """One context a process: in memory, silent, sending nothing."""
+def _definition() -> Any:
+    """One source a process: in memory, silent, sending nothing; it holds the last frame alone."""
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    return context
+    asset = context.data_sources.add_pandas("tables").add_dataframe_asset("table")
+    return asset.add_batch_definition_whole_dataframe("whole")
 
 
 def plain(value: Any) -> Any:

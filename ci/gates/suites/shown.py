@@ -6,17 +6,17 @@ weighed. What depends on the order of rows, or is not known here, is asked about
 """
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from .great import domain
 from .parsed import Expectation
 
-Way = Literal["names", "rows", "values", "repeated", "whole"]
+Way = Literal["names", "values", "heap", "whole"]
 TIMES = "times in the table"  # column of a table of distinct values: how often
-MANY = 100_000  # rows of a table that is looked at twice before its values are put together
-SPREAD = 0.5  # where more than this share of many rows differ, they are shown as they are
+MANY = 100_000  # rows that tell whether a larger table's values are worth putting together
+SPREAD = 0.9  # where more than this share of them differ, all rows are shown as they are
 VALUES = "expect_column_values_to_"
 # Kinds that read one value, or one pair of values, at a time.
 ONE_BY_ONE = frozenset(
@@ -77,7 +77,12 @@ ROW_WISE = (
 
 @dataclass(frozen=True)
 class View:
-    """What is shown to some expectations: which columns, and how."""
+    """What is shown to some expectations: which columns, and how.
+
+    Attributes:
+        way: the columns' names alone; their distinct values; all rows, each column in an order of
+            its own; or all rows as they are.
+    """
 
     way: Way
     columns: tuple[str, ...] = ()
@@ -98,29 +103,43 @@ class Shown:
     @property
     def frame(self) -> Any:
         """The rows as Great Expectations reads them: it is fast on 64-bit numbers alone."""
+        import pandas as pd
         import pyarrow as pa
 
+        if not self.rows.num_columns:
+            return pd.DataFrame(index=pd.RangeIndex(self.rows.num_rows))
         wide = [
             pa.field(f.name, pa.int64() if pa.types.is_integer(f.type) else f.type)
             for f in self.rows.schema
         ]
-        return self.rows.cast(pa.schema(wide)).to_pandas(date_as_object=False)
+        rows = self.rows.cast(pa.schema(wide))
+        return rows.to_pandas(date_as_object=False, split_blocks=True)
 
 
-def view_of(expectation: Expectation, columns: tuple[str, ...]) -> View:
-    """What an expectation has to be shown of a table with these columns."""
-    kind, conditional = expectation.type, bool(expectation.kwargs.get("row_condition"))
+def views_of(expectations: Sequence[Expectation], columns: tuple[str, ...]) -> list[View]:
+    """What each expectation has to be shown of a table with these columns."""
+    views = [_view_of(expectation, columns) for expectation in expectations]
+    heaps = [name for view in views if view.way == "heap" for name in view.columns]
+    heap = View("heap", tuple(dict.fromkeys(heaps)))
+    return [heap if view.way == "heap" else view for view in views]
+
+
+def _view_of(expectation: Expectation, columns: tuple[str, ...]) -> View:
+    kind, conditional = expectation.type, is_conditional(expectation)
     if kind in NAMES and not conditional:
         return View("names")
-    if kind in ROWS and not conditional:
-        return View("rows")
+    if kind in HEAPS | ROWS and not conditional:
+        return View("heap", expectation.about)
     named = condition_columns(expectation, columns) if conditional else ()
     if named is None or kind not in ONE_BY_ONE | SETS | HEAPS | NAMED | ROWS:
         return View("whole", columns)
     wanted = tuple(dict.fromkeys((*expectation.about, *named)))
-    if kind in ONE_BY_ONE | SETS:
-        return View("values", wanted)
-    return View("repeated" if kind in HEAPS and not conditional else "whole", wanted or columns)
+    return View("values" if kind in ONE_BY_ONE | SETS else "whole", wanted or columns)
+
+
+def is_conditional(expectation: Expectation) -> bool:
+    """Whether it is about some of the rows alone."""
+    return bool(expectation.kwargs.get("row_condition"))
 
 
 def condition_columns(expectation: Expectation, columns: tuple[str, ...]) -> tuple[str, ...] | None:
@@ -164,33 +183,51 @@ def _queried(query: str, columns: tuple[str, ...]) -> Iterator[str | None]:
             yield None
 
 
-def shown(table: Any, view: View, rows: int, distinct: Mapping[str, int]) -> Shown:
+def spread(table: Any, views: Sequence[View], rows: int) -> frozenset[str]:
+    """The columns of a large table that hold hardly any value twice, as far as its first rows tell.
+
+    Whatever it says, the answers are the same: it is about speed alone.
+    """
+    names = list(dict.fromkeys(n for view in views if view.way != "whole" for n in view.columns))
+    if not (rows > MANY and names):
+        return frozenset()
+    first = table.select(names).limit(MANY)
+    wanted = {f"n{number}": first[name].nunique() for number, name in enumerate(names)}
+    (found,) = first.aggregate(**wanted).to_pyarrow().to_pylist()
+    return frozenset(n for number, n in enumerate(names) if found[f"n{number}"] > SPREAD * MANY)
+
+
+def shown(table: Any, view: View, rows: int, spread: frozenset[str]) -> Shown:
     """What a view shows of an ibis table.
 
     Args:
         rows: how many the table has.
-        distinct: column → about how many different values it has, where that is known.
+        spread: columns that hold hardly any value twice.
     """
     import pyarrow as pa
 
     if view.way == "names":
         return Shown(table.limit(0).to_pyarrow())
-    if view.way == "rows":
-        return Shown(pa.table({"row": pa.nulls(rows)}).select([]))
-    columns = table.select(list(view.columns))
-    spread = max((distinct.get(name, 0) for name in view.columns), default=0)
-    if view.way == "whole" or spread > SPREAD * rows:
-        return Shown(columns.to_pyarrow())
-    counted = columns.group_by(list(view.columns)).aggregate(**{TIMES: columns.count()})
-    if view.way == "repeated":
-        counted = counted.order_by(list(view.columns))
-    found = counted.to_pyarrow()
-    values, times = found.drop_columns([TIMES]), found[TIMES].to_numpy()
-    return _repeated(values, times) if view.way == "repeated" else Shown(values, times)
+    if view.way == "heap":
+        heap = pa.table({"row": pa.nulls(rows)}).select([])
+        for name in view.columns:
+            heap = heap.append_column(name, _heap(table, name))
+        return Shown(heap)
+    columns = list(view.columns)
+    if view.way == "whole" or spread & set(columns):
+        return Shown(table.select(columns).to_pyarrow())
+    found = _counted(table, columns).to_pyarrow()
+    return Shown(found.drop_columns([TIMES]), found[TIMES].to_numpy())
 
 
-def _repeated(values: Any, times: Any) -> Shown:
-    """Every value as often as it occurs, sorted: sums come out the same whatever engine read it."""
+def _counted(table: Any, columns: list[str]) -> Any:
+    return table.group_by(columns).aggregate(**{TIMES: table.count()})
+
+
+def _heap(table: Any, name: str) -> Any:
+    """Every value of a column as often as it occurs, sorted: a sum is the same on every engine."""
     import numpy as np
 
-    return Shown(values.take(np.repeat(np.arange(len(times)), times)))
+    found = _counted(table, [name]).order_by(name).to_pyarrow()
+    times = found[TIMES].to_numpy()
+    return found[name].combine_chunks().take(np.repeat(np.arange(len(times)), times))

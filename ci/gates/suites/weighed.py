@@ -70,11 +70,12 @@ def _weighed(
     asked = great.domain(expectation)
     counted = picked & _counted(frame, expectation, getattr(asked, "ignore_row_if", ""))
     wrong = _mask(len(frame), result[INDEX])
+    success = _enough(found.times[counted].sum(), found.times[wrong].sum(), asked.mostly)
     return replace(
         answer,
-        success=_enough(found.times[counted].sum(), found.times[wrong].sum(), asked.mostly),
+        success=success,
         result=_result(found, picked, counted, wrong, expectation),
-        rows=same_rows(table, found.rows.filter(wrong)) if wrong.any() else None,
+        rows=None if success else same_rows(table, found.rows.filter(wrong)),
     )
 
 

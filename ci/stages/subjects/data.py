@@ -2,10 +2,10 @@
 
 import argparse
 import contextlib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ...config import Project
 from ...errors import ConfigError, ToolError
@@ -32,7 +32,7 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
     hashes = _hashes(folder)
     found = folders.digest(hashes)
     evidence = DataEvidence(
-        read=lambda: _read_all(folder, hashes, data.columns),
+        read=lambda: _read_all(frames.engine(project), folder, hashes, data.columns),
         found=found,
         expected=expected.md5,
         columns=data.columns,
@@ -77,36 +77,41 @@ def _hashes(folder: Path) -> dict[str, str]:
     return hashes
 
 
-def _read_all(folder: Path, hashes: Mapping[str, str], columns: Mapping[str, str]) -> Reading:
+def _read_all(
+    engine: frames.Engine, folder: Path, hashes: Mapping[str, str], columns: Mapping[str, str]
+) -> Reading:
     """Every file of a folder as it is found, and one table of all that can be read."""
     files, parts = [], []
     for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
         name = path.relative_to(folder).as_posix()
         if name in hashes:
-            file, part = _read(path, RawFile(name, hashes[name]), columns)
+            file, part = _read(engine, path, RawFile(name, hashes[name]), columns)
             files.append(file)
             parts += [part] if part else []
         elif not path.is_dir() or path.match("*.csv"):
             files.append(RawFile(name, problem="it is no readable file"))
-    table, malformed = _one_table(parts, columns)
-    return Reading(tuple(files), frames.Duck().table("raw", table), malformed)
+    return Reading(tuple(files), engine.raw(parts, columns), _malformed(parts))
 
 
 def _read(
-    path: Path, file: RawFile, columns: Mapping[str, str]
-) -> tuple[RawFile, tuple[Any, dict[str, int]] | None]:
-    """What one file holds, and its typed table where it has one."""
+    engine: frames.Engine, path: Path, file: RawFile, columns: Mapping[str, str]
+) -> tuple[RawFile, frames.Part | None]:
+    """What one file holds, and its rows where it has some."""
     try:
         file = replace(file, ends_with_newline=_ends_with_newline(path))
         file = replace(file, header=tuple(tables.header(path)))
-        found = tables.read_csv(path)
-        rows = found.num_rows
-        table, malformed = tables.typed(found, columns)
+        part = engine.csv(path, columns)
     except (tables.Unreadable, OSError) as error:
         return replace(file, problem=str(error)), None
-    first, last = _days(table, columns)
-    file = replace(file, rows=rows, first=first, last=last)
-    return file, (table, malformed) if table.num_columns else None
+    ends = (end.date().isoformat() if end else "" for end in (part.first, part.last))
+    return replace(file, rows=part.rows, first=next(ends), last=next(ends)), part
+
+
+def _malformed(parts: Sequence[frames.Part]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for part in parts:
+        counts.update(part.malformed)
+    return dict(counts)
 
 
 def _ends_with_newline(path: Path) -> bool:
@@ -114,35 +119,6 @@ def _ends_with_newline(path: Path) -> bool:
         size = stream.seek(0, 2)
         stream.seek(max(size - 1, 0))
         return stream.read(1) == b"\n"
-
-
-def _days(table: Any, columns: Mapping[str, str]) -> tuple[str, str]:
-    """The first and the last day of a table, ISO; empty where it has none."""
-    import pyarrow.compute as pc
-
-    dated = [n for n, kind in columns.items() if kind.startswith("date ")]
-    if not dated or dated[0] not in table.column_names:
-        return "", ""
-    ends = pc.min_max(table[dated[0]]).as_py()
-    if ends["min"] is None:
-        return "", ""
-    return ends["min"].date().isoformat(), ends["max"].date().isoformat()
-
-
-def _one_table(
-    parts: list[tuple[Any, dict[str, int]]], columns: Mapping[str, str]
-) -> tuple[Any, dict[str, int]]:
-    """All files' rows under each other; a column that a file lacks is null there."""
-    import pyarrow as pa
-
-    malformed: dict[str, int] = {}
-    for _, counts in parts:
-        for name, count in counts.items():
-            malformed[name] = malformed.get(name, 0) + count
-    if not parts:
-        return tables.nothing(columns), malformed
-    whole = pa.concat_tables([part for part, _ in parts], promote_options="default")
-    return whole.unify_dictionaries(), malformed
 
 
 def _listing(project: Project, pointer: dvc.Pointer) -> dict[str, str]:

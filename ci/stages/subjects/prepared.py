@@ -29,7 +29,7 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
         of=digest_tree(folder),
         name="prepared-verdict",
         evidence=PreparedEvidence(
-            read=lambda: _read_all(folder),
+            read=lambda: _read_all(frames.engine(project), folder),
             dataset=dvc.pointer_md5(project.root / data.pointer),
             suites={name: suite for name, suite in suites.items() if suite is not None},
             personal=data.personal,
@@ -48,13 +48,12 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
     )
 
 
-def _read_all(folder: Path) -> Reading:
+def _read_all(engine: frames.Engine, folder: Path) -> Reading:
     found: dict[str, Any] = {}
     problems: dict[str, str] = {}
-    engine = frames.Duck()
     for path in sorted(folder.glob("*.parquet")):
         try:
-            found[path.stem] = engine.table(path.stem, tables.read_parquet(path))
+            found[path.stem] = engine.parquet(path)
         except tables.Unreadable as error:
             problems[path.name] = str(error)
     cleaning = None

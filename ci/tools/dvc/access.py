@@ -29,9 +29,10 @@ def ensure(project: Project) -> None:
 
 def folders(project: Project) -> dict[str, tuple[Path, int | None]]:
     """What people call each of these folders → where it is, and the mode that it is to have."""
-    data, settings = project.config.data, setup.read(project.root)
-    remote, cache = setup.remote_folder(project.root, settings), setup.cache_of(project.root)
-    own_cache = project.root / ".dvc" / setup.OWN
+    data, settings = project.config.data, setup.settled(project)
+    remote, below = setup.remote_folder(project.root, settings), project.root / ".dvc"
+    own_cache = below / setup.OWN
+    cache = below / settings.get("cache", {}).get("dir", setup.OWN)
     found = {
         "quarantine": (project.root / QUARANTINE, int(data.quarantine_mode, 8)),
         "fetched quarantine": (project.scratch / QUARANTINE, int(data.quarantine_mode, 8)),

@@ -11,6 +11,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, TypeVar
 
@@ -153,6 +154,19 @@ class Folder:
         (self.path / path_of(md5)).unlink(missing_ok=True)
 
 
+@dataclass(frozen=True)
+class Patience:
+    """How long a remote may leave us waiting; our own work meanwhile, as imports are, counts not.
+
+    Attributes:
+        all_s: with all of its answers together.
+        first_s: with the first one, which shows that it answers at all; None: as long as that.
+    """
+
+    all_s: float
+    first_s: float | None = None
+
+
 class Cloud:
     """A place that is reached over a network, through DVC's own file systems.
 
@@ -162,10 +176,10 @@ class Cloud:
 
     ATOMIC = ("s3", "gs", "azure", "oss", "http", "https")  # a put arrives whole or not at all
 
-    def __init__(self, name: str, opened: Callable[[], Opened], patience_s: float) -> None:
+    def __init__(self, name: str, opened: Callable[[], Opened], patience: Patience) -> None:
         self.name, self.silent = name, ""
         self._open, self._opened = opened, list[Opened]()
-        self._patience_s = self._left_s = patience_s  # of waiting, all questions together
+        self._patience, self._waited_s, self._answered = patience, 0.0, False
 
     def has(self, md5s: Iterable[str]) -> set[str]:
         """Those of some objects that are there."""
@@ -237,24 +251,41 @@ class Cloud:
                 errors.append(error)
 
         asked = threading.Thread(target=answer, daemon=True)  # ends with us, whatever it waits for
-        started = time.monotonic()
-        asked.start()
-        asked.join(self._left_s)
-        self._left_s = max(0.0, self._left_s - (time.monotonic() - started))
+        first_s, all_s = self._patience.first_s, self._patience.all_s
+        limit_s = all_s if self._answered or first_s is None else min(first_s, all_s)
+        self._waited_s += _waited(asked, limit_s - self._waited_s, all_s)
         if answers:
+            self._answered = True
             return answers[0]
         said = " ".join(str(errors[0]).split())[:200] if errors else ""
-        late = f"did not answer within {self._patience_s:g} s"
+        late = f"did not answer within {limit_s:g} s"
         self.silent = f"{self.name} {f'cannot be read: {said}' if errors else late}"
         return nothing
 
 
-def remote_of(repo: Any, settings: Sections, patience_s: float) -> Place:
+def _waited(asked: threading.Thread, limit_s: float, longest_s: float) -> float:
+    """Lets a question be asked, and gives the seconds in which this process had nothing to do.
+
+    Args:
+        limit_s: of those; then nobody waits for it any more.
+        longest_s: of all seconds, whatever was done in them.
+    """
+    started, worked = time.monotonic(), time.process_time()
+    passed_s = waited_s = 0.0
+    asked.start()
+    while asked.is_alive() and waited_s < limit_s and passed_s < longest_s:
+        asked.join(limit_s - waited_s)
+        passed_s = time.monotonic() - started
+        waited_s = max(0.0, passed_s - (time.process_time() - worked))
+    return waited_s
+
+
+def remote_of(repo: Any, settings: Sections, patience: Patience) -> Place:
     """The default remote of a DVC project that is open."""
-    return _remote(Path(repo.root_dir), lambda: repo, settings, patience_s)
+    return _remote(Path(repo.root_dir), lambda: repo, settings, patience)
 
 
-def remote_at(root: Path, settings: Sections, patience_s: float) -> Place:
+def remote_at(root: Path, settings: Sections, patience: Patience) -> Place:
     """The default remote of the DVC project in a folder; DVC opens it only where it has to be."""
 
     def opened() -> Any:
@@ -262,14 +293,14 @@ def remote_at(root: Path, settings: Sections, patience_s: float) -> Place:
 
         return Repo(str(root))
 
-    return _remote(root, opened, settings, patience_s)
+    return _remote(root, opened, settings, patience)
 
 
 def _remote(
     root: Path,
     project: Callable[[], Any],
     settings: Sections,
-    patience_s: float,
+    patience: Patience,
 ) -> Place:
     folder = remote_folder(root, settings)
     if folder:
@@ -279,4 +310,4 @@ def _remote(
         remote = project().cloud.get_remote()
         return remote.fs, remote.path
 
-    return Cloud("the remote", opened, patience_s)
+    return Cloud("the remote", opened, patience)

@@ -45,6 +45,13 @@ def read(root: Path) -> Sections:
     return _parsed(root / ".dvc" / "config", root / ".dvc" / "config.local")
 
 
+def settled(project: "Project") -> Sections:
+    """The same as it will be once slipway has added what is lacking."""
+    settings = read(project.root)
+    added = _lacking(project)
+    return {n: {**settings.get(n, {}), **added.get(n, {})} for n in {**settings, **added}}
+
+
 def cache_of(root: Path) -> Path:
     """The cache that DVC writes."""
     return root / ".dvc" / read(root).get("cache", {}).get("dir", OWN)

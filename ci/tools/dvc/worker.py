@@ -18,13 +18,13 @@ from ...errors import EvidenceError, SlipwayError, ToolError
 from ...records import write_atomically
 from ...typed import build, plain
 from . import locked, setup, usage
-from .places import Folder, Place, entries, path_of, remote_of
+from .places import Folder, Patience, Place, entries, path_of, remote_of
 from .survey import HERE, Step, Survey, Surveyor, cache_place
 from .task import ANSWER, Answer, Task
 from .transfer import bring, push
 
-LOOK_S = 60.0  # patience with a remote's answers before anything runs
-PUSH_S = 600.0  # and afterwards, without the transfers themselves
+LOOK = Patience(60.0)  # with a remote's answers before anything runs
+PUSH = Patience(600.0)  # and afterwards, without the transfers themselves
 
 
 def main(argument: str) -> int:
@@ -72,19 +72,19 @@ def _chain(error: BaseException | None) -> Iterator[str]:
         error = error.__cause__
 
 
-def places(repo: Any, shared: str, patience_s: float) -> tuple[Folder, list[Place]]:
+def places(repo: Any, shared: str, patience: Patience) -> tuple[Folder, list[Place]]:
     """The cache that DVC writes, and all places, the nearest first."""
     root = Path(repo.root_dir)
     cache = cache_place(root)
     more = [Folder("the shared cache", Path(shared))] if shared else []
-    return cache, [cache, *more, remote_of(repo, setup.read(root), patience_s)]
+    return cache, [cache, *more, remote_of(repo, setup.read(root), patience)]
 
 
 def _data(repo: Any, task: Task) -> Answer:
     """Brings the data into the workspace; says what no place has."""
     from dvc.repo import lock_repo
 
-    cache, others = places(repo, task.shared, LOOK_S)
+    cache, others = places(repo, task.shared, LOOK)
     with _used(cache, task), lock_repo(repo):
         _heal(repo, cache, _named(task))
         surveyor, seen = _look(repo, cache, others, task)
@@ -101,7 +101,7 @@ def _repro(repo: Any, task: Task) -> Answer:
     """Restores what can be had, runs the rest, checks that nothing was damaged, pushes."""
     from dvc.repo import lock_repo
 
-    cache, others = places(repo, task.shared, LOOK_S)
+    cache, others = places(repo, task.shared, LOOK)
     lock = Path(task.root) / "dvc.lock"
     with _used(cache, task), lock_repo(repo):
         locked.take_over(repo)
@@ -120,7 +120,7 @@ def _repro(repo: Any, task: Task) -> Answer:
             raise _damage(damaged, task)
         try:
             changed = bool(seen.stale) or any(step.record for step in seen.steps.values())
-            remote = places(repo, "", PUSH_S)[1][-1]  # asked anew: training may have taken hours
+            remote = places(repo, "", PUSH)[1][-1]  # asked anew: training may have taken hours
             if task.push:
                 push(cache, remote, task, must=changed)
         except SlipwayError as error:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ...config import Project
 from ...errors import ToolError
-from ..dvc import access, setup
+from ..dvc import access
 from ..dvc.places import OBJECT, path_of
 from ..quarantine.keeping import NOTES
 from . import Piece
@@ -24,8 +24,8 @@ UNWANTED = "rows set apart so long ago"
 
 def noted(project: Project, caches: Iterable[Path]) -> list[Path]:
     """The notes about quarantines that are old enough, in these caches, one's own, and a remote."""
-    remote = setup.remote_folder(project.root, setup.read(project.root))
-    places = [*caches, setup.cache_of(project.root), *([remote] if remote else [])]
+    known = access.folders(project)
+    places = [*caches, *(known[name][0] for name in ("DVC cache", "DVC remote") if name in known)]
     before = _before(project)
     found = [n for p in dict.fromkeys(p.resolve() for p in places) for n in (p / NOTES).glob("*")]
     return sorted(note for note in found if _at(note) <= before)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from ...errors import ToolError
 from ...records import Outcome
-from ..dvc import access
 
 INDEX = "index.json"
 
@@ -49,9 +48,8 @@ def explained(path: Path) -> Iterator[None]:
         raise ToolError(said, str(path), "see which columns the gate names rows by") from None
 
 
-def swap(made: Path, folder: Path, mode: int) -> None:
+def swap(made: Path, folder: Path) -> None:
     """Puts a whole folder where another one may be: there is never half of it."""
-    access.make(folder.parent, mode)
     former = made.with_name(f"{folder.name}.former")
     shutil.rmtree(former, ignore_errors=True)
     with contextlib.suppress(FileNotFoundError):

@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...config import Project
-from ...errors import ConfigError, EvidenceError, ToolError
+from ...errors import ConfigError, EvidenceError, SlipwayError, ToolError
 from ...records import canonical, write_atomically
 from ...typed import build
 from .. import folders
 from ..dvc import access, setup, usage
-from ..dvc.places import OBJECT, Folder, Place, entries, path_of, remote_at
+from ..dvc.places import OBJECT, Folder, Patience, Place, entries, path_of, remote_at, whole
 from ..dvc.setup import cache_of
 from ..dvc.transfer import send, sent
 from . import INDEX, Entry, explained, swap
 
 NOTES = "slipway/quarantine"  # what is there of quarantines, for pruning: a file names its objects
-PATIENCE_S = 60.0  # with a remote's answers
+PATIENCE = Patience(60.0)  # with a remote's answers
 
 
 def keep(project: Project, folder: Path) -> str:
@@ -33,13 +33,13 @@ def keep(project: Project, folder: Path) -> str:
     md5, objects = _into(project, cache, folder)
     if project.passing:
         return "this build leaves nothing in the DVC remote"
-    remote = remote_at(project.root, setup.read(project.root), PATIENCE_S)
+    remote = remote_at(project.root, setup.read(project.root), PATIENCE)
     try:
         send(cache, remote, objects)
         send(cache, remote, {md5})  # the listing last, since it names all others
         if not getattr(remote, "silent", ""):
             sent(remote, cache.path / _note(md5), _note(md5))
-    except ToolError as error:  # the verdict is the answer, and it stands
+    except SlipwayError as error:  # the verdict is the answer, and it stands
         return error.what
     return str(getattr(remote, "silent", ""))
 
@@ -50,7 +50,7 @@ def _into(project: Project, cache: Folder, folder: Path) -> tuple[str, set[str]]
     md5, objects = folders.digest(files).removeprefix("md5:"), set(files.values())
     with _used(project, cache, {*objects, md5}), explained(cache.path):
         for name, own in files.items():
-            if not cache.has([own]):
+            if not whole(cache.path / path_of(own), own):
                 cache.put(folder / name, path_of(own))
         write_atomically(cache.path / path_of(md5), folders.listing(files))
         write_atomically(cache.path / _note(md5), canonical(sorted({*objects, md5})))
@@ -73,7 +73,7 @@ def _used(project: Project, cache: Folder, md5s: set[str]) -> Iterator[None]:
 
 
 def fetch(project: Project, digest: str, into: Path) -> list[Entry]:
-    """Brings a quarantine into a folder, from cache or remote; gives what its index says.
+    """Brings a quarantine into a new folder, from cache or remote; gives what its index says.
 
     Raises:
         ConfigError: that is no digest of a folder.
@@ -89,14 +89,17 @@ def fetch(project: Project, digest: str, into: Path) -> list[Entry]:
     if INDEX not in files:
         raise _other(digest)
     mode = int(project.config.data.quarantine_mode, 8)
-    aside = project.scratch / access.QUARANTINE / f"{md5}.partial"
+    aside = into.with_name(f".{into.name}.partial")  # on the same disk
     with explained(into):
         shutil.rmtree(aside, ignore_errors=True)
         access.make(aside, mode)
-        for name, own in files.items():
-            _take(places, own, aside / name, mode)
-        found = _index(aside / INDEX, digest)
-        swap(aside, into, mode)
+        try:
+            for name, own in files.items():
+                _take(places, own, aside / name, mode)
+            found = _index(aside / INDEX, digest)
+            swap(aside, into)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
     return found
 
 
@@ -116,7 +119,7 @@ def _places(project: Project) -> list[Place]:
     root, shared = project.root, setup.readable_cache(project)
     cache = Folder("the cache", cache_of(root))
     more = [Folder("the shared cache", shared)] if shared else []
-    return [cache, *more, remote_at(root, setup.read(root), PATIENCE_S)]
+    return [cache, *more, remote_at(root, setup.read(root), PATIENCE)]
 
 
 def _listing(places: list[Place], md5: str) -> dict[str, str]:
@@ -129,13 +132,14 @@ def _listing(places: list[Place], md5: str) -> dict[str, str]:
     if silent:
         raise ToolError(silent, f"md5:{md5}", "check its address, credentials and the network")
     names = " nor ".join(place.name for place in places)
-    todo = "ask whoever judged: builds of pull requests leave it in a cache of their own"
+    todo = "ask whoever judged: a build that may not go live leaves it in its own cache"
     raise EvidenceError(f"neither {names} has this quarantine", f"md5:{md5}", todo)
 
 
 def _take(places: list[Place], md5: str, target: Path, mode: int) -> None:
     for place in places:
         if place.has([md5]):
+            target.parent.mkdir(parents=True, exist_ok=True)
             target.touch(mode & 0o666)
             place.get(md5, target)
             if folders.md5(target) == md5:

@@ -19,7 +19,7 @@ GATE, WHERE = "slipway gate", "slipway where"  # the columns beside those of the
 
 
 @contextlib.contextmanager
-def writing(project: Project, folder: Path) -> Iterator["Writer"]:
+def opened(project: Project, folder: Path) -> Iterator["Writer"]:
     """A quarantine to be filled, which `close` makes this folder; another one waits meanwhile."""
     mode = int(project.config.data.quarantine_mode, 8)
     place = project.scratch / access.QUARANTINE
@@ -76,7 +76,8 @@ class Writer:
         write_atomically(self._aside / INDEX, canonical(index))
         with explained(self._folder):
             (self._aside / INDEX).chmod(self._mode & 0o666)
-            swap(self._aside, self._folder, self._mode)
+            access.make(self._folder.parent, self._mode)
+            swap(self._aside, self._folder)
         digest = folders.digest(folders.hash_files(self._folder)) if self._rows else ""
         return replace(verdict, quarantine=digest)
 
@@ -87,7 +88,7 @@ def _plain(table: Any) -> Any:
 
     return pa.table(
         {
-            name: table[name].cast(_type(table.schema.field(name).type))
+            name: table[name].cast(_type(table.schema.field(name).type), safe=False)
             for name in table.column_names
         }
     )
