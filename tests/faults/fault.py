@@ -61,6 +61,11 @@ class Good:
     warns: tuple[tuple[str, str], ...] = ()
     base: Base = "some"
 
+    @property
+    def subject(self) -> str:
+        """What is judged: raw data, or prepared tables."""
+        return "prepared" if self.base == "prepared" else "data"
+
 
 @dataclass(frozen=True)
 class Family:

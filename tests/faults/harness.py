@@ -11,15 +11,15 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 from slipway import config
-from slipway.gates import Gate, asked, judge
+from slipway.gates import Gate, asked, judge, worst
 from slipway.gates.reference import Reference, render
 from slipway.records import Finding, Outcome, Verdict
 from slipway.stages.gate import subject_of
 from slipway.stages.subjects import Subject
 
 from .bases import base, named
-from .fault import Base, Fault
-from .good import only
+from .fault import Base, Fault, Good
+from .versions import only
 from .lines import MONTHS, Files
 
 SEED = 7
@@ -152,18 +152,44 @@ def answer(place: Bench, fault: Fault, seed: int = SEED) -> Answer:
     verdict = found.verdict()
     stopping = tuple(f for f in verdict.findings if f.outcome == fault.severity)
     gate, _ = fault.stopped_by
-    switched_off = {gate, *fault.also}
     alone = found.verdict([g for g in found.gates if g.name == gate])
-    others = [g for g in found.gates if g.name not in switched_off]
+    others = [f for f in verdict.findings if f.gate not in {gate, *fault.also}]
     return Answer(
         fault=fault,
         outcome=verdict.outcome,
         by=tuple(dict.fromkeys(f.gate for f in stopping)),
         named=_says_so(stopping, fault),
         alone=_says_so(alone.findings, fault),
-        without=found.verdict(others).outcome if others else "skip",
+        without=worst(others) if others else "skip",
         findings=stopping,
     )
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What the gates said to a good data version."""
+
+    good: Good
+    outcome: Outcome
+    findings: tuple[Finding, ...]  # those that do not pass
+
+    @property
+    def problems(self) -> list[str]:
+        """What blocks or warns, and should not; what should warn, and does not."""
+        said = {(f.gate, f.where): f for f in self.findings if f.outcome in ("block", "warn")}
+        wrong = [f"{f.outcome} of {f.gate}: {f.message}" for k, f in said.items() if k not in self.good.warns]
+        wrong += [f"block of {f.gate}: {f.message}" for k, f in said.items() if k in self.good.warns and f.outcome == "block"]
+        return wrong + [f"no warning of {g}: {w}" for g, w in self.good.warns if (g, w) not in said]
+
+
+def passed(place: Bench, good: Good, seed: int = SEED) -> Passed:
+    """What the gates say to a good data version, beside the one before it."""
+    files = named(good.how.act(base(good.base), Random(f"{seed} {good.name}")))
+    before = {REFERENCE: profiled(good.before.act(files, Random()))} if good.before else {}
+    place.put({**files, **before})
+    verdict = asked_of(place, good.subject).verdict()
+    strange = tuple(f for f in verdict.findings if f.outcome in ("block", "warn"))
+    return Passed(good, verdict.outcome, strange)
 
 
 def _says_so(findings: Sequence[Finding], fault: Fault) -> bool:
