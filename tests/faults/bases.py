@@ -32,12 +32,12 @@ PARTS = ("delivery.toml", "params.yaml", "ml/expectations/*.json")
 
 
 @functools.cache
-def base(kind: Base) -> Files:
+def base(kind: Base, percent: int = PERCENT) -> Files:
     """A project's files with real data: some customers' lines, all lines, or prepared tables."""
     if kind == "prepared":
-        return prepared(base("some"))
+        return prepared(base("some", percent))
     months = real_months()
-    chosen = few_customers(months, percent=PERCENT) if kind == "some" else months
+    chosen = few_customers(months, percent=percent) if kind == "some" else months
     found = {
         path.relative_to(ROOT).as_posix(): path.read_bytes()
         for pattern in PARTS
@@ -81,10 +81,7 @@ def with_settings(content: bytes, changes: Mapping[str, Any]) -> bytes:
 def named(files: Files) -> Files:
     """The files as a version of their own: `data.dvc` and the record of the data name them."""
     data = {p.removeprefix("data/"): files[p] for p in files if p.startswith("data/")}
-    hashes = {
-        name: hashlib.md5(content, usedforsecurity=False).hexdigest()
-        for name, content in data.items()
-    }
+    hashes = {name: md5_of(content) for name, content in data.items()}
     digest, size = folders.digest(hashes), sum(map(len, data.values()))
     pointer = (
         f"outs:\n- md5: {digest.removeprefix('md5:')}\n  size: {size}\n"
@@ -94,6 +91,11 @@ def named(files: Files) -> Files:
     record = plain(Dataset(subject=digest, files=listed, bytes=size, source="planted"))
     sealed = canonical({**record, "seal": seal(record)})
     return {**files, "data.dvc": pointer.encode(), "delivery/dataset.json": sealed}
+
+
+def md5_of(content: bytes) -> str:
+    """The md5 by which DVC names a file's bytes."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def prepared(files: Files) -> Files:

@@ -141,8 +141,13 @@ def profiled(files: Files) -> bytes:
 
 def planted(fault: Fault, seed: int = SEED) -> Files:
     """The project's files with a fault in them."""
-    files = fault.how.act(base(fault.base), Random(f"{seed} {fault.name}"))
+    files = fault.how.act(base(fault.base), chance(fault.name, seed))
     return named(files) if fault.known else files
+
+
+def chance(name: str, seed: int) -> Random:
+    """The source of chance of one entry."""
+    return Random(f"{seed} {name}")
 
 
 def answer(place: Bench, fault: Fault, seed: int = SEED) -> Answer:
@@ -184,7 +189,7 @@ class Passed:
 
 def passed(place: Bench, good: Good, seed: int = SEED) -> Passed:
     """What the gates say to a good data version, beside the one before it."""
-    files = named(good.how.act(base(good.base), Random(f"{seed} {good.name}")))
+    files = named(good.how.act(base(good.base), chance(good.name, seed)))
     before = {REFERENCE: profiled(good.before.act(files, Random()))} if good.before else {}
     place.put({**files, **before})
     verdict = asked_of(place, good.subject).verdict()

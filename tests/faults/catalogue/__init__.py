@@ -35,3 +35,12 @@ FAMILIES = (
 def faults() -> dict[str, Fault]:
     """Every fault by its name."""
     return {fault.name: fault for family in FAMILIES for fault in family.faults}
+
+
+def of(*names: str) -> tuple[Fault, ...]:
+    """The faults of some families."""
+    return tuple(fault for name in names for fault in _family(name).faults)
+
+
+def _family(name: str) -> Family:
+    return next(family for family in FAMILIES if family.name == name)
