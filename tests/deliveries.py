@@ -9,6 +9,7 @@ from pathlib import Path
 
 from slipway.config import Project, load
 from slipway.gates import asked, settings_digest
+from slipway.gates.reference import ColumnProfile, Profile
 from slipway.records import (
     Candidate,
     Dataset,
@@ -25,11 +26,13 @@ from slipway.records import (
     read,
     write,
 )
+from slipway.stages import profiled
 from slipway.tools import git, ledger, store
 from tests import tiny
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = "md5:" + "1" * 32 + ".dir"
+PROFILE = Profile(DATA, 3, {"2001-01-31": 3}, {"WHO": ColumnProfile("text", 0.0, 2)})
 SETTINGS = """
 [model]
 name = "next-basket"
@@ -103,6 +106,7 @@ def judged(project: Project, model: str, outcome: Outcome = "pass") -> None:
     dataset = Dataset(subject=DATA, commit=_commit(project), files={}, bytes=1, source="test")
     write(project.delivery, "dataset", dataset)
     verdict(project, "data-verdict", "data", DATA, outcome, on="dataset")
+    profiled.record(project, DATA, PROFILE)
     verdict(project, "prepared-verdict", "prepared", "sha256:prepared", on="data-verdict")
     _model(project, model)
     verdict(project, "model-verdict", "model", model, on="evaluation")

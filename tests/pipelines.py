@@ -1,4 +1,4 @@
-"""A project whose pipeline is seven quick DVC stages: plan and repro, without the model."""
+"""A project whose pipeline is eight quick DVC stages: plan and repro, without the model."""
 
 import json
 import shutil
@@ -16,9 +16,13 @@ SETTINGS: Mapping[str, Any] = {"data/source": None}
 PARAMS = "prepare:\n  keep: 2\ntrain:\n  epochs: 3\n"
 PIPELINE = """
 stages:
+  reference:
+    cmd: slipway reference
+    always_changed: true
+    outs: [models/reference.json]
   gate-data:
     cmd: python ml/step.py gate-data verdicts/data.json data
-    deps: [data, ml/step.py]
+    deps: [data, ml/step.py, models/reference.json]
     outs: [verdicts/data.json]
   prepare:
     cmd: python ml/step.py prepare prepared/lines.txt data

@@ -57,7 +57,7 @@ def profile_of(
     overall = _overall(table, kinds, personal)
     found: dict[str, dict[str, Any]] = {
         name: _mix(counts, window.count, most, personal=name in personal)
-        for name, counts in _counts(window, texts, most).items()
+        for name, counts in most_frequent(window, texts, most + 1).items()
     }
     largest, edges = _largest(window, numbers), _edges(window, shown)
     shares = class_shares(window, edges)
@@ -150,6 +150,18 @@ def class_shares(
     return shares
 
 
+def most_frequent(window: Window, texts: Sequence[str], most: int) -> dict[str, dict[str, int]]:
+    """Text → its most frequent values in the window with their rows; "" is no value."""
+    parts = [_frequent(window.rows[name].fill_null(""), n, most) for n, name in enumerate(texts)]
+    counts: dict[str, dict[str, int]] = {name: {} for name in texts}
+    for row in _union(parts):
+        counts[texts[row["place"]]][row["value"]] = row["rows"]
+    return {
+        name: dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
+        for name, found in counts.items()
+    }
+
+
 def counts_of(window: Window, wanted: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int]]:
     """Text → how many rows each of some values has in a window; those without rows are left out."""
     names = [name for name, values in wanted.items() if values]
@@ -198,7 +210,7 @@ def _overall(
     overall: dict[str, dict[str, Any]] = {"": {"rows": rows}}
     for place, name in enumerate(kinds):
         overall[name] = {
-            "nulls": 1 - found[f"filled {place}"] / rows if rows else 1.0,
+            "nulls": (rows - found[f"filled {place}"]) / rows if rows else 1.0,
             "distinct": found[f"distinct {place}"],
             **{end: _end(found.get(f"{end} {place}")) for end in ("minimum", "maximum")},
         }
@@ -207,20 +219,6 @@ def _overall(
 
 def _end(value: Any) -> Any:
     return value.date().isoformat() if hasattr(value, "date") else value
-
-
-def _counts(window: Window, texts: Sequence[str], most: int) -> dict[str, dict[str, int]]:
-    """Text → its most frequent values in the window with their rows; "" is no value."""
-    parts = [
-        _frequent(window.rows[name].fill_null(""), n, most + 1) for n, name in enumerate(texts)
-    ]
-    counts: dict[str, dict[str, int]] = {name: {} for name in texts}
-    for row in _union(parts):
-        counts[texts[row["place"]]][row["value"]] = row["rows"]
-    return {
-        name: dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
-        for name, found in counts.items()
-    }
 
 
 def _frequent(column: Any, place: int, most: int) -> Any:

@@ -101,7 +101,7 @@ def test_what_another_branch_trained_is_restored_and_not_trained_again(
     plan = planned(second)
     assert (plan.stale, plan.train_on) == ({}, "none")
     assert plan.restored["train"] == "the remote (made by another run)"
-    assert second.slipway("repro").out == "ran: champion\n"
+    assert second.slipway("repro").out == "ran: reference, champion\n"
     assert contents(second.root / "models") == contents(first.root / "models")
     assert (second.root / "dvc.lock").read_bytes() == (first.root / "dvc.lock").read_bytes()
     assert second.record("candidate")["source"] == "restored"
@@ -121,7 +121,7 @@ def test_a_stage_of_the_teams_own_is_restored_like_the_others(
     done.run("git", "push", "-q", "origin", "main")
     clone = fresh(done, tmp_path / "ci")
     assert planned(clone).restored["extra"] == "the remote"
-    assert clone.slipway("repro", "train").out == "ran: nothing\n"
+    assert clone.slipway("repro", "train").out == "ran: reference\n"
     assert contents(clone.root / "extra") == contents(done.root / "extra")
 
 
@@ -243,10 +243,10 @@ def test_training_that_is_asked_for_runs_whatever_stands(done: Checkout) -> None
     assert planned(done).cause == "drift of 12 %"
     assert "train" in done.slipway("repro", "train").out
     assert done.record("candidate")["source"] == "trained"
-    assert done.slipway("repro", "gate-model").out == "ran: champion\n"
+    assert done.slipway("repro", "gate-model").out == "ran: reference, champion\n"
     assert planned(done, "--retrain", "false").retrain is False
     assert planned(done, "--retrain=").train_on == "none"
-    assert done.slipway("repro", "train").out == "ran: nothing\n"
+    assert done.slipway("repro", "train").out == "ran: reference\n"
 
 
 def test_another_delivery_forgets_that_training_was_asked_for(done: Checkout) -> None:

@@ -77,7 +77,7 @@ def test_what_nothing_names_goes_and_what_a_branch_names_stays(
     assert damaged(cache_of(done)) == []
     (tmp_path / "copy/home/next-basket/dvc-remote").rename(tmp_path / "away")
     kept = agent(done, tmp_path / "again", "main")
-    assert kept.slipway("repro").out == "ran: champion\n"  # main's lock names it
+    assert kept.slipway("repro").out == "ran: reference, champion\n"  # main's lock names it
     gone = agent(done, tmp_path / "gone", "other")
     assert "train" in gone.slipway("plan", "--json").out
     assert json.loads(gone.slipway("plan", "--json").out)["train_on"] == "cpu"

@@ -43,7 +43,7 @@ def test_a_fresh_clone_finds_and_restores_all_of_it(
     assert time.monotonic() - started < 10  # 1.7 s on a quiet machine
     assert (plan["stale"], plan["train_on"]) == ({}, "none")
     assert plan["restored"]["train"] == "the remote"
-    assert clone.slipway("repro").out == "ran: champion\n"
+    assert clone.slipway("repro").out == "ran: reference, champion\n"
     assert contents(clone.root / "models") == contents(done.root / "models")
     assert buckets.keys(server) == before
     assert len([key for key in before if "/runs/" in key]) == 6

@@ -63,7 +63,7 @@ def test_workspaces_of_one_host_share_a_cache(done: Checkout, tmp_path: Path) ->
     second = agent(done, tmp_path / "second")
     plan = second.slipway("plan", "--json").out
     assert json.loads(plan)["restored"]["train"] == "the cache"
-    assert second.slipway("repro").out == "ran: champion\n"
+    assert second.slipway("repro").out == "ran: reference, champion\n"
     weights = second.root / "models/candidate/weights.bin"
     assert weights.read_bytes() == (first.root / "models/candidate/weights.bin").read_bytes()
     assert links(weights) == 3  # both workspaces' and the cache's: nothing was copied
@@ -117,10 +117,10 @@ def test_what_is_written_through_a_link_between_two_builds_is_healed(
             stream.write(b"altered")
     assert len(damaged(cache_of(done))) == 2
     second = agent(done, tmp_path / "second")
-    assert second.slipway("repro").out == "ran: champion\n"
+    assert second.slipway("repro").out == "ran: reference, champion\n"
     assert damaged(cache_of(done)) == []
     assert contents(second.root / "models") == contents(done.root / "models")
-    assert first.slipway("repro").out == "ran: champion\n"
+    assert first.slipway("repro").out == "ran: reference, champion\n"
     assert contents(first.root / "models") == contents(done.root / "models")
 
 
@@ -220,7 +220,7 @@ def test_what_a_run_record_promises_is_looked_at_too(
     stored.chmod(0o644)
     stored.write_bytes(b"{}")
     again = agent(done, tmp_path / "again", "other")
-    assert again.slipway("repro").out == "ran: champion\n"
+    assert again.slipway("repro").out == "ran: reference, champion\n"
     assert contents(again.root / "models/candidate") == made
     assert damaged(cache_of(done)) == damaged(remote_of(done)) == []
 
@@ -270,7 +270,7 @@ def test_of_two_builds_at_once_one_is_killed_and_the_other_is_right(
     assert damaged(cache_of(done)) == damaged(remote_of(done)) == []
     for build in (killed, other):
         clone = agent(done, tmp_path / f"after-{build.root.name}", build.root.name)
-        assert clone.slipway("repro").out == "ran: champion\n"
+        assert clone.slipway("repro").out == "ran: reference, champion\n"
         assert contents(clone.root / "models") == contents(build.root / "models")
 
 

@@ -1,6 +1,6 @@
 """Two windows of days side by side, and what can be measured of their most frequent values."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -10,8 +10,9 @@ from ..profiles import Window
 from ..reference import ColumnProfile, Profile
 from . import DataEvidence
 
+MIXED = 1000  # values of a text whose mix is compared, at most
 TOP = 10  # the very first values, each of which has rows enough to be looked at alone
-KNOWN = 50  # rows before the window from which on it is known with what a value comes
+KNOWN = 30  # rows before the window from which on it is known with what a value comes
 BELONGS = 0.98  # share of these from which on another column's value belongs to it
 
 
@@ -65,12 +66,15 @@ class Pair:
         return [name for name in both if wanted(self.then.columns[name])]
 
 
+def last(evidence: DataEvidence) -> Window:
+    """The window of the last days."""
+    days, count = evidence.days.rows, evidence.window_days
+    return profiles.last_days(evidence.reading.table, evidence.columns, days, count)
+
+
 def pair_of(evidence: DataEvidence) -> Pair | None:
     """The last window beside the release's, else beside the one before; None: there is neither."""
-    days = evidence.days.rows
-    window = profiles.last_days(
-        evidence.reading.table, evidence.columns, days, evidence.window_days
-    )
+    days, window = evidence.days.rows, last(evidence)
     reference = evidence.reference
     if reference and reference.profile.window_days == evidence.window_days:
         return Pair(evidence, reference.profile, reference.version, True, days, window)
@@ -135,6 +139,25 @@ def new_values(pair: Pair, name: str) -> New:
     (counts,) = found.to_pyarrow().to_pylist()
     rows = pair.window.count
     return New(counts["rows"] / rows, counts["most"] / rows, new.select(name))
+
+
+def mixes(pair: Pair, names: Sequence[str]) -> dict[str, tuple[dict[str, float], dict[str, float]]]:
+    """Text → its mix in the window before, and in the last one, by value.
+
+    What a profile may not name can be compared here, since it stays here.
+    """
+    first_day, long = pair.window.first, timedelta(days=pair.evidence.window_days)
+    if not names or first_day is None or not pair.goes_back:
+        return {}
+    args = (pair.table, pair.evidence.columns, pair.days)
+    before = profiles.between(*args, first_day - long, first_day - timedelta(days=1))
+    then, now = (_shares(window, names) for window in (before, pair.window))
+    return {name: (then[name], now[name]) for name in names if then[name]}
+
+
+def _shares(window: Window, names: Sequence[str]) -> dict[str, dict[str, float]]:
+    counts = profiles.most_frequent(window, names, MIXED)
+    return {n: {v: rows / window.count for v, rows in counts[n].items()} for n in names}
 
 
 def then_window(pair: Pair) -> Window | None:

@@ -6,8 +6,8 @@ not fill a window are compared too, and only warn where time itself may be the r
 """
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 
 from ...records import Finding, Outcome
@@ -38,16 +38,24 @@ class Settings:
     max_new: float = 0.2  # ceiling: share of rows with a value that was never seen before
     max_new_value: float = 0.01  # ceiling: the same for the most frequent of these values
     max_gain: float = 0.02  # ceiling: what the most frequent value's share may gain, or else
-    max_gain_part: float = 0.25  # the same as a part of what it had
+    max_gain_part: float = 0.2  # the same as a part of what it had
+    # column → ceiling: the share of its most frequent value, whatever it was before
+    max_largest: dict[str, float] = field(default_factory=dict)
     max_level: float = 0.01  # ceiling: by what part a number's typical level may be off
     min_rhythm: float = 0.2  # floor: what is left of the difference between the days of a week
     max_rewritten: float = 0.3  # ceiling: by what part a share of days of the release may be off
     max_strange: float = 0.1  # ceiling: share of a value's rows that come with another than ever
     only_warn: tuple[str, ...] = ()  # the questions that never block, by the first word of `where`
 
+    def check(self, columns: Mapping[str, str]) -> None:
+        """Refuses columns that are not declared."""
+        _limits.refuse_unknown(f"{GATE}.max_largest", self.max_largest, columns)
+
     def __post_init__(self) -> None:
-        numbers = {k: v for k, v in vars(self).items() if k not in ("top", "only_warn")}
+        numbers = {k: v for k, v in vars(self).items() if isinstance(v, float)}
         _limits.refuse_negative(GATE, **numbers)
+        ceilings = {f"max_largest.{name}": share for name, share in self.max_largest.items()}
+        _limits.refuse_no_share(GATE, **ceilings)
         if not self.top >= 1:
             raise Mismatch(f"gates.data.{GATE}.top", "not at least 1")
         for name in self.only_warn:
@@ -66,24 +74,77 @@ class _Asked:
     def otherwise(self, question: str, *, timely: bool = False) -> Outcome:
         """What an answer is that is not good; too few days alone may be the reason of some."""
         short = timely and not self.pair.whole
-        return "warn" if short or question in self.settings.only_warn else "block"
+        return "warn" if short else _worst(self.settings, question)
+
+
+def _worst(settings: Settings, question: str) -> Outcome:
+    return "warn" if question in settings.only_warn else "block"
 
 
 def judge(evidence: DataEvidence, settings: Settings) -> Iterable[Finding | Offending]:
     """One finding a question and column."""
     pair = _windows.pair_of(evidence)
+    rows, days = _windows.last(evidence).count, evidence.window_days
+    message = f"the last {days} days have {rows:,} rows"
+    yield _limits.within(GATE, "window", rows, (1, None), message)
+    if not rows > 0:
+        return
+    for name in evidence.profile.columns:
+        then = pair.then.columns.get(name) if pair else None
+        released = pair is not None and pair.released
+        yield from _concentration(evidence, name, then, settings, known=released)
     if pair is None:
         why = "nothing was released, and the data go back less than two windows"
-        yield Finding(GATE, "skip", f"{len(evidence.days.rows)} days", "two windows", why, "window")
+        yield _skip("past", why)
         return
-    rows, days = pair.window.count, evidence.window_days
-    message = f"the last {days} days have {rows:,} rows, compared with {pair.whose}"
-    yield _limits.within(GATE, "window", rows, (1, None), message)
-    if rows > 0:
-        asked = _Asked(pair, settings)
-        for question in (_psi, _ranking, _new, _largest, _level, _rewritten, _company):
-            yield from question(asked)
-        yield _rhythm(asked)
+    asked = _Asked(pair, settings)
+    for question in (_psi, _ranking, _new, _level, _rewritten, _company):
+        yield from question(asked)
+    yield _rhythm(asked)
+
+
+def _concentration(
+    evidence: DataEvidence,
+    name: str,
+    then: ColumnProfile | None,
+    settings: Settings,
+    *,
+    known: bool,
+) -> Answers:
+    """Does one value take too much, or all?
+
+    Args:
+        known: a release tells whether the column always had one value.
+    """
+    now, ceiling = evidence.profile.columns[name], settings.max_largest.get(name, 1.0)
+    if now.kind.startswith("date "):
+        return
+    was = then.largest if then else 1.0
+    most = min(ceiling, was + max(settings.max_gain, settings.max_gain_part * was))
+    message = f"the most frequent {name} has {now.largest:.2%} of the rows"
+    message += f", {was:.2%} were usual" if then else ""
+    finding = _limits.within(
+        *(GATE, f"largest {name}", now.largest, (None, most), message),
+        column=name,
+        otherwise=_worst(settings, "largest"),
+    )
+    yield Offending(finding, profiles.with_most_frequent(_windows.last(evidence), name))
+    constant = _constant(now)
+    if constant and known and then and _constant(then):
+        yield _skip(f"constant {name}", f"{name} has always had one value", name)
+        return
+    said = "one value only" if constant else "several values"
+    yield _limits.within(
+        *(GATE, f"constant {name}", 1 if constant else 2, (2, None), f"{name} has {said}"),
+        column=name,
+        otherwise=_worst(settings, "constant") if known else "warn",
+    )
+
+
+def _constant(column: ColumnProfile) -> bool:
+    """Whether every row of the window that has a value has the same one."""
+    filled = 1 - column.shares.get("", 0.0)
+    return not column.largest < filled - 1e-9
 
 
 def _psi(asked: _Asked) -> Answers:
@@ -92,9 +153,13 @@ def _psi(asked: _Asked) -> Answers:
     names = pair.columns(lambda column: bool(column.shares))
     edges = {n: c.edges for n in names if (c := pair.then.columns[n]).kind != "text"}
     numbers = profiles.class_shares(pair.window, edges)
+    hidden = [name for name in names if name in pair.evidence.personal]
+    mixes = _windows.mixes(pair, hidden)  # a profile has but their ranks
     for name in names:
         now = numbers.get(name, pair.now.columns[name].shares)
         index = shifts.psi(pair.then.columns[name].shares, now)
+        if name in mixes:
+            index = max(index, shifts.psi(*mixes[name]))
         message = f"the mix of {name} is {index:.4f} off (PSI) from {pair.whose}"
         yield _limits.within(
             *(GATE, f"psi {name}", index, (None, asked.settings.max_psi), message),
@@ -145,35 +210,6 @@ def _new(asked: _Asked) -> Answers:
                 otherwise=asked.otherwise("new"),
             )
             yield Offending(finding, rows)
-
-
-def _largest(asked: _Asked) -> Answers:
-    """Does one value take too much, or all?"""
-    pair, settings = asked.pair, asked.settings
-    for name in pair.columns(lambda column: column.largest > 0):
-        then, now = pair.then.columns[name], pair.now.columns[name]
-        most = then.largest + max(settings.max_gain, settings.max_gain_part * then.largest)
-        message = f"the most frequent {name} has {now.largest:.2%} of the rows, "
-        message += f"{then.largest:.2%} in {pair.whose}"
-        finding = _limits.within(
-            *(GATE, f"largest {name}", now.largest, (None, most), message),
-            column=name,
-            otherwise=asked.otherwise("largest"),
-        )
-        yield Offending(finding, profiles.with_most_frequent(pair.window, name))
-        if not _constant(then):
-            yield _limits.within(
-                *(GATE, f"constant {name}", 1 if _constant(now) else 2, (2, None)),
-                f"{name} has {'one value only' if _constant(now) else 'several values'}",
-                column=name,
-                otherwise=asked.otherwise("constant"),
-            )
-
-
-def _constant(column: ColumnProfile) -> bool:
-    """Whether every row of the window that has a value has the same one."""
-    filled = 1 - column.shares.get("", 0.0)
-    return not column.largest < filled - 1e-9
 
 
 def _level(asked: _Asked) -> Answers:
