@@ -6,7 +6,7 @@ weighed. What depends on the order of rows, or is not known here, is asked about
 """
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -36,6 +36,8 @@ ONE_BY_ONE = frozenset(
         "expect_column_pair_values_to_be_in_set",
     }
 )
+# Of these, kinds that read a value as text: 0.0 and -0.0 are one number, and two texts.
+AS_TEXT = ("match_", "value_lengths_", "_parseable")
 # Kinds that read which values there are, not how often.
 SETS = frozenset(
     {
@@ -116,25 +118,30 @@ class Shown:
         return rows.to_pandas(date_as_object=False, split_blocks=True)
 
 
-def views_of(expectations: Sequence[Expectation], columns: tuple[str, ...]) -> list[View]:
-    """What each expectation has to be shown of a table with these columns."""
-    views = [_view_of(expectation, columns) for expectation in expectations]
+def views_of(expectations: Sequence[Expectation], table: Any) -> list[View]:
+    """What each expectation has to be shown of an ibis table."""
+    kinds = table.schema()
+    views = [_view_of(expectation, kinds) for expectation in expectations]
     heaps = [name for view in views if view.way == "heap" for name in view.columns]
     heap = View("heap", tuple(dict.fromkeys(heaps)))
     return [heap if view.way == "heap" else view for view in views]
 
 
-def _view_of(expectation: Expectation, columns: tuple[str, ...]) -> View:
-    kind, conditional = expectation.type, is_conditional(expectation)
+def _view_of(expectation: Expectation, kinds: Mapping[str, Any]) -> View:
+    kind, about, columns = expectation.type, expectation.about, tuple(kinds)
+    conditional = is_conditional(expectation)
     if kind in NAMES and not conditional:
         return View("names")
     if kind in HEAPS | ROWS and not conditional:
-        return View("heap", expectation.about)
+        return View("heap", about)
     named = condition_columns(expectation, columns) if conditional else ()
     if named is None or kind not in ONE_BY_ONE | SETS | HEAPS | NAMED | ROWS:
         return View("whole", columns)
-    wanted = tuple(dict.fromkeys((*expectation.about, *named)))
-    return View("values" if kind in ONE_BY_ONE | SETS else "whole", wanted or columns)
+    wanted = tuple(dict.fromkeys((*about, *named)))
+    as_text = any(part in kind for part in AS_TEXT)
+    exact = not (as_text and any(kinds[name].is_floating() for name in about))
+    by_value = kind in ONE_BY_ONE | SETS and exact
+    return View("values" if by_value else "whole", wanted or columns)
 
 
 def is_conditional(expectation: Expectation) -> bool:

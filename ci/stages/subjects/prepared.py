@@ -12,7 +12,7 @@ from ...records import digest_file, digest_tree
 from ...tools import dvc, frames, tables
 from .. import profiled
 from . import Subject
-from .data import dataset_record, suite_files, suite_of
+from .data import custom, custom_files, dataset_record, suite_files, suite_of
 
 CLEANING = "cleaning.json"
 
@@ -33,6 +33,7 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
             dataset=dvc.pointer_md5(project.root / data.pointer),
             suites={name: suite for name, suite in suites.items() if suite is not None},
             personal=data.personal,
+            custom=custom(project),
             reference=profiled.standing(project),
         ),
         files={
@@ -42,6 +43,7 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
                 if path.is_file()
             },
             **suite_files(project, names),
+            **custom_files(project),
             **profiled.files(project),
         },
         on=dataset_record(project, args),
