@@ -30,9 +30,7 @@ class Settings:
     first_day: str = ""  # the day that history begins with, as 2000-11-01; empty: any
     max_missing_days: int = 0  # ceiling: days without a line between the first one and the last
     keeps_history: bool = True  # no day that the champion's data had may be lost, the oldest either
-    min_month_ratio: float = (
-        0.65  # floor: a month's lines over those that its weekdays usually have
-    )
+    min_month_ratio: float = 0.65  # floor: a month's lines over what its weekdays usually have
     max_month_ratio: float = 1.45  # ceiling of the same
     max_day_deviation: float = 5.0  # robust standard deviations; a day beyond them warns
     max_nulls: dict[str, float] = field(default_factory=dict)  # column → ceiling: share; others: 0
