@@ -45,7 +45,6 @@ def base(kind: Base, percent: int = PERCENT) -> Files:
     }
     if kind == "some":
         found["delivery.toml"] = a_tenth(found["delivery.toml"])
-    found["delivery.toml"] = with_settings(found["delivery.toml"], {"gates/data/drift/top": 50})
     return named({**found, **{f"data/{name}": lines for name, lines in chosen.items()}})
 
 
