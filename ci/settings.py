@@ -51,9 +51,7 @@ class Data:
     remote: str = ""  # DVC remote; empty: one of this user, in slipway's home
     cache: str = ""  # DVC cache that checkouts share; empty: builds of a CI server do, others not
     personal: tuple[str, ...] = ()  # columns whose values no finding shows
-<<<<<<< HEAD
     expectations: tuple[str, ...] = ()  # Python modules with expectation classes of the project's
-=======
     # who may enter, as chmod has it: the quarantine, which holds rows as they are
     quarantine_mode: str = "0700"
     # the same for a remote that is a folder; empty: 0700 where slipway made it, else as it is
@@ -61,7 +59,6 @@ class Data:
     # the same for the DVC cache
     cache_mode: str = ""
     window_days: int = 28  # the last days, by which data versions are compared; whole weeks
->>>>>>> wip
     columns: dict[str, str] = field(default_factory=dict)  # raw header → kind, see tools/tables.py
     engine: Literal["pandas", "spark"] = "pandas"  # what gates ask; pandas: Arrow and DuckDB here
     spark_master: str = "local[2]"  # or a cluster's: spark://HOST:PORT, yarn, k8s://…
