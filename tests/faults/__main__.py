@@ -9,8 +9,8 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -34,9 +34,9 @@ CHUNK = 6  # jobs in a row that a worker gets: the slow ones are shared out, the
 def main(words: Sequence[str] | None = None) -> int:
     """Runs what is asked for, shows it, writes it down."""
     args = _arguments(words)
-    names = [family.name for family in FAMILIES if not args.family or family.name in args.family]
+    chosen = [family for family in FAMILIES if not args.family or family.name in args.family]
     jobs = [("good", good.name) for good in GOOD] if not args.family else []
-    jobs += [("fault", f.name) for family in FAMILIES if family.name in names for f in family.faults]
+    jobs += [("fault", fault.name) for family in chosen for fault in family.faults]
     started, console = time.monotonic(), Console()
     report, cpu_s = _run(jobs, args.seed, args.workers, console)
     seconds = time.monotonic() - started
@@ -59,7 +59,9 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("family", nargs="*", help=f"only these: {', '.join(names)}")
     parser.add_argument("--seed", type=int, default=SEED, help="what chance is drawn from")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="faults.json and faults.md go there")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="faults.json and faults.md go there"
+    )
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables into this page")
     args = parser.parse_args(words)
     if unknown := sorted(set(args.family) - set(names)):

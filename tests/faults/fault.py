@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Literal
+from typing import Literal
 
 from .lines import LAST, Act, Files, Row, path_of, put, read, some, write
 from .lines import of as value_of
@@ -151,6 +151,6 @@ def to_value(value: str) -> Callable[[str, Random], str]:
     return lambda _, __: value
 
 
-def number_times(factor: float, form: Callable[[float], Any] = round) -> Callable[[str, Random], str]:
+def number_times(factor: float) -> Callable[[str, Random], str]:
     """The change of a number to a multiple of it, at least 1, as a whole number."""
-    return lambda text, _: str(max(1, form(float(text) * factor)))
+    return lambda text, _: str(max(1, round(float(text) * factor)))

@@ -60,7 +60,10 @@ def in_halves(files: Files, rng: Random) -> Files:
     for month in MONTHS:
         rows = read(files[path_of(month)])
         half = len(rows) // 2
-        kept |= {f"data/{month}-1.csv": write(rows[:half]), f"data/{month}-2.csv": write(rows[half:])}
+        kept |= {
+            f"data/{month}-1.csv": write(rows[:half]),
+            f"data/{month}-2.csv": write(rows[half:]),
+        }
     asked = {"gates/data/completeness/month_in_name": False}
     return {**kept, "delivery.toml": with_settings(files["delivery.toml"], asked)}
 

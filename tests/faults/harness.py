@@ -19,8 +19,8 @@ from slipway.stages.subjects import Subject
 
 from .bases import base, named
 from .fault import Base, Fault, Good
-from .versions import only
 from .lines import MONTHS, Files
+from .versions import only
 
 SEED = 7
 REFERENCE = "models/reference.json"
@@ -182,9 +182,13 @@ class Passed:
     def problems(self) -> list[str]:
         """What blocks or warns, and should not; what should warn, and does not."""
         said = {(f.gate, f.where): f for f in self.findings if f.outcome in ("block", "warn")}
-        wrong = [f"{f.outcome} of {f.gate}: {f.message}" for k, f in said.items() if k not in self.good.warns]
-        wrong += [f"block of {f.gate}: {f.message}" for k, f in said.items() if k in self.good.warns and f.outcome == "block"]
-        return wrong + [f"no warning of {g}: {w}" for g, w in self.good.warns if (g, w) not in said]
+        wrong = [
+            f"{f.outcome} of {f.gate}: {f.message}"
+            for place, f in said.items()
+            if f.outcome == "block" or place not in self.good.warns
+        ]
+        missed = [place for place in self.good.warns if place not in said]
+        return wrong + [f"{gate} does not warn of '{where}'" for gate, where in missed]
 
 
 def passed(place: Bench, good: Good, seed: int = SEED) -> Passed:
@@ -200,5 +204,3 @@ def passed(place: Bench, good: Good, seed: int = SEED) -> Passed:
 def _says_so(findings: Sequence[Finding], fault: Fault) -> bool:
     said = [f for f in findings if (f.gate, f.where) == fault.stopped_by]
     return any(f.outcome == fault.severity for f in said)
-
-

@@ -1,4 +1,4 @@
-"""What the catalogue's faults came to: a table for people, Markdown for the docs, JSON for tools."""
+"""What became of the faults: a table for people, Markdown for the docs, JSON for tools."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

@@ -2,8 +2,6 @@
 
 from collections import Counter
 
-import pytest
-
 from slipway import config, gates
 from slipway.records import digest_of
 from tests.projects import ROOT
@@ -11,7 +9,6 @@ from tests.projects import ROOT
 from . import report
 from .bases import base, md5_of
 from .catalogue import FAMILIES, faults, of
-from .fault import Fault
 from .good import GOOD
 from .harness import SEED, Answer, Bench, Passed, answer, asked_of, chance
 from .lines import MONTHS, path_of, read, write

@@ -1,7 +1,7 @@
 """Faults where each line could be true, and all of them together cannot."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import date, timedelta
 from random import Random
 
@@ -28,32 +28,26 @@ from ..lines import (
 )
 
 Rows = list[Row]
+TOP_SELLER = "4714981010038"
 
 
-def weighted(weight: Callable[[Row], float]) -> Callable[[Rows, Random], Iterable[Row]]:
-    """As many lines, drawn without repeating one, some far sooner than others."""
-
-    def change(rows: Rows, rng: Random) -> Iterable[Row]:
-        order = sorted(rows, key=lambda row: rng.random() ** (1 / weight(row)), reverse=True)
-        return order[: len(rows) * 9 // 10]
-
-    return change
-
-
-def food_is_rare(row: Row) -> float:
-    return 0.05 if of(row, SUBCLASS) < "120000" else 1.0
+def food_is_rare(rows: Rows, rng: Random) -> Iterable[Row]:
+    """In nine of ten lines of food, something else was bought that others bought."""
+    others = [row[4:] for row in rows if of(row, SUBCLASS) >= "120000"]
+    return without_repeats(
+        (*row[:4], *rng.choice(others))
+        if of(row, SUBCLASS) < "120000" and rng.random() < 0.9
+        else row
+        for row in rows
+    )
 
 
 def top_seller_swapped(rows: Rows, rng: Random) -> Iterable[Row]:
-    """The best-selling product and the rarest have each other's number, subclass and all."""
-    sold = Counter(of(row, PRODUCT) for row in rows).most_common()
-    top, rare = sold[0][0], sold[-1][0]
-    subclass = {of(row, PRODUCT): of(row, SUBCLASS) for row in rows}
-    other = {top: rare, rare: top}
+    """The product that always sold best and the month's hundredth have each other's number."""
+    sold = [product for product, _ in Counter(of(row, PRODUCT) for row in rows).most_common(100)]
+    other = {TOP_SELLER: sold[-1], sold[-1]: TOP_SELLER}
     for row in rows:
-        product = other.get(of(row, PRODUCT), of(row, PRODUCT))
-        swapped = put(put(row, PRODUCT, product), SUBCLASS, subclass[product])
-        yield swapped if of(row, PRODUCT) in other else row
+        yield put(row, PRODUCT, other.get(of(row, PRODUCT), of(row, PRODUCT)))
 
 
 def one_place_floods(rows: Rows, rng: Random) -> Iterable[Row]:
@@ -83,7 +77,8 @@ def one_customer(rows: Rows, rng: Random) -> Iterable[Row]:
 
 def one_product(rows: Rows, rng: Random) -> Iterable[Row]:
     """A twentieth of the lines is one product, which nobody bought so often."""
-    sold, seen = rows[0], {basket_of(row) for row in rows if of(row, PRODUCT) == of(rows[0], PRODUCT)}
+    sold = rows[0]
+    seen = {basket_of(row) for row in rows if of(row, PRODUCT) == of(sold, PRODUCT)}
     for place, row in enumerate(rows):
         hit = place % 20 == 0 and basket_of(row) not in seen
         seen.add(basket_of(row)) if hit else None
@@ -121,13 +116,13 @@ def noisy(text: str, rng: Random) -> str:
 FAULTS = (
     Fault(
         "the mix of classes shifted",
-        lines("food mostly left out", weighted(food_is_rare), to=SUBCLASS),
+        lines("food mostly replaced", food_is_rare, to=SUBCLASS),
         ("drift", f"ranking {SUBCLASS}"),
     ),
     Fault(
         "the top seller is swapped",
-        lines("top and rarest exchanged", top_seller_swapped, to=PRODUCT),
-        ("drift", f"level {PRICE}"),
+        lines("top and hundredth exchanged", top_seller_swapped, to=PRODUCT),
+        ("drift", f"company {PRODUCT}"),
     ),
     Fault(
         "one shop floods",

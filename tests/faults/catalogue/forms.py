@@ -144,6 +144,11 @@ FAULTS = (
         ("schema", f"values of {AMOUNT}"),
     ),
     Fault(
+        "amounts are halves",
+        cells(AMOUNT, "halved", lambda text, _: f"{int(text) / 2}", share=0.02),
+        ("schema", f"values of {AMOUNT}"),
+    ),
+    Fault(
         "prices have a decimal comma",
         cells(PRICE, "written with a decimal comma", lambda text, _: f"{text},00"),
         ("schema", f"values of {PRICE}"),

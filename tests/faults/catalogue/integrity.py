@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from random import Random
 from zlib import crc32
 
-from ..fault import Fault, cells, lines
+from ..fault import Fault, cells, lines, to_value
 from ..lines import (
     AGE,
     CUSTOMER,
@@ -77,6 +77,11 @@ FAULTS = (
     Fault(
         "many customers became one",
         cells(CUSTOMER, "cut to four digits", merged),
+        ("integrity", "AGE_GROUP of CUSTOMER_ID"),
+    ),
+    Fault(
+        "all customers became one",
+        cells(CUSTOMER, "made one", to_value("01104905")),
         ("integrity", "AGE_GROUP of CUSTOMER_ID"),
     ),
     Fault(

@@ -62,6 +62,16 @@ FAULTS = (
         ("expectations", f"raw AMOUNT: {BETWEEN}"),
     ),
     Fault(
+        "everybody buys a dozen",
+        cells(AMOUNT, "set to a dozen", to_value("12"), months=MONTHS),
+        ("schema", "median AMOUNT"),
+    ),
+    Fault(
+        "all is sold for nearly nothing",
+        cells(PRICE, "set to 1", to_value("1")),
+        ("schema", "median SALES_PRICE"),
+    ),
+    Fault(
         "prices are negative",
         cells(PRICE, "negated", negative, share=0.002),
         ("expectations", f"raw SALES_PRICE: {BETWEEN}"),

@@ -3,6 +3,7 @@
 from ..fault import Fault, Transformation, cells, content, number_times, one_after_another
 from ..lines import LAST, MONTHS, PRICE, Files, path_of
 from .suites import QUANTILES, entries, widened
+from .time import exchanged
 
 FILE = f"{LAST}.csv"
 
@@ -17,11 +18,6 @@ def another_pointer(files: Files, _: object) -> Files:
 def another_file(files: Files, _: object) -> Files:
     header, _, _ = files[path_of(LAST)].partition(b"\r\n")
     return {**files, "data/2001-03.csv": header + b"\r\n"}
-
-
-def exchanged(files: Files, _: object) -> Files:
-    first, second = path_of(MONTHS[2]), path_of(LAST)
-    return {**files, first: files[second], second: files[first]}
 
 
 FAULTS = (

@@ -5,7 +5,21 @@ from datetime import date, timedelta
 from random import Random
 
 from ..fault import Fault, Transformation, cells, lines, number_times, without
-from ..lines import DAY, LAST, MONTHS, PRICE, Files, Row, dated, day_of, path_of, read, some, without_repeats, write
+from ..lines import (
+    DAY,
+    LAST,
+    MONTHS,
+    PRICE,
+    Files,
+    Row,
+    dated,
+    day_of,
+    path_of,
+    read,
+    some,
+    without_repeats,
+    write,
+)
 from .missing import all_but
 
 
@@ -23,6 +37,11 @@ def moved(days: int, *, share: float = 1.0) -> Callable[[list[Row], Random], Ite
 
 def on_one_day(rows: list[Row], rng: Random) -> Iterable[Row]:
     return [dated(row, date(2001, 2, 28)) for row in rows]
+
+
+def exchanged(files: Files, rng: Random) -> Files:
+    first, second = path_of(MONTHS[2]), path_of(LAST)
+    return {**files, first: files[second], second: files[first]}
 
 
 def into_its_month(files: Files, rng: Random) -> Files:
@@ -80,6 +99,11 @@ FAULTS = (
         "a year is wrong",
         lines("moved by a year", moved(365), to=DAY),
         ("freshness", "after the cut"),
+    ),
+    Fault(
+        "two months have each other's name",
+        Transformation("exchanged and committed", "files", exchanged),
+        ("completeness", f"months in {LAST}.csv"),
     ),
     Fault(
         "all lines are of one day",
