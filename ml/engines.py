@@ -99,7 +99,6 @@ class Spark:
 
     backend: Any
     session: Any
-    held: ExitStack
 
     def texts(self, path: Path, names: list[str]) -> Any:
         """The lines of a CSV file."""
@@ -109,13 +108,19 @@ class Spark:
         return self.backend.read_csv(where, inferSchema=False, schema=schema, **strict)
 
     def hold(self, table: Any) -> Any:
-        """The same table, worked out once."""
-        return self.held.enter_context(table.cache())
+        """The same table, worked out once; how it came about is forgotten, so plans stay small."""
+        from ibis.util import gen_name
+
+        name = gen_name("held")
+        self._frame(table).localCheckpoint().createOrReplaceTempView(name)
+        return self.backend.table(name)
 
     def arrow(self, table: Any) -> Iterator[Any]:
         """The rows in their order."""
-        rows = self.session.sql(self.backend.compile(table))
-        yield from rows.toArrow().to_batches()
+        yield from self._frame(table).toArrow().to_batches()
+
+    def _frame(self, table: Any) -> Any:
+        return self.session.sql(self.backend.compile(table))
 
 
 @contextmanager
@@ -130,7 +135,7 @@ def _spark(settings: Engine) -> Iterator[Spark]:
 
         backend = ibis.pyspark.connect(session)
         try:
-            yield Spark(backend, session, stack.enter_context(ExitStack()))
+            yield Spark(backend, session)
         except (PySparkException, Py4JError) as error:
             if "MALFORMED" in str(error) or "FAILED_READ_FILE" in str(error):
                 raise _no_table("a line has not as many values as the header", "") from error
@@ -163,7 +168,11 @@ def _session(settings: Engine, folder: Path) -> Any:
 
 def _configuration(settings: Engine, folder: Path) -> dict[str, str]:
     local = settings.spark_master.startswith("local")
-    loopback = {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
+    alone = {
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.sql.shuffle.partitions": "4",
+    }
     return {
         "spark.driver.memory": f"{settings.spark_memory_mb}m",
         "spark.driver.maxResultSize": "0",  # the tables come here as a whole
@@ -172,10 +181,9 @@ def _configuration(settings: Engine, folder: Path) -> dict[str, str]:
         "spark.sql.catalogImplementation": "in-memory",
         "spark.sql.csv.parser.columnPruning.enabled": "false",  # a ragged line is seen
         "spark.sql.session.timeZone": "UTC",
-        "spark.sql.shuffle.partitions": "8",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        **(loopback if local else {}),
+        **(alone if local else {}),
     }
 
 

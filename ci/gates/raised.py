@@ -60,7 +60,7 @@ def _frames(error: BaseException) -> Iterator[str]:
     for number, one in enumerate(chain):
         for frame, line in traceback.walk_tb(one.__traceback__):
             code = frame.f_code
-            yield f"{_short(code.co_filename)}:{line} in {code.co_name}"
+            yield f"{short(code.co_filename)}:{line} in {code.co_name}"
         if number < len(chain) - 1:
             yield f"raised {_named(one)}, and then"
 
@@ -69,7 +69,7 @@ def _named(error: BaseException) -> str:
     return type(error).__name__[:100]
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
     """A source file's place in its package: no path of this machine."""
     path = Path(name)
     if "site-packages" in path.parts:

@@ -61,13 +61,13 @@ def _answer(case: ET.Element, finding: Finding, verdict: Verdict) -> None:
 def _rows(finding: Finding, verdict: Verdict) -> str:
     """The column, the rows, the calls of a finding, and how to get all of its rows."""
     parts = [f"column: {words.tidy(finding.column)}"] if finding.column else []
-    if finding.rows:
-        shown = rows.table(finding, ROWS, COLUMNS)
-        parts += [f"rows: {shown.said}", terminal.table(shown.cells, shown.header, width=WIDTH)]
     if finding.file and verdict.quarantine:
         parts.append(
             f"the rows as they are, for those who may see them: {rows.how_to_get(verdict)}"
         )
+    if finding.rows:
+        shown = rows.table(finding, ROWS, COLUMNS)
+        parts += [f"rows: {shown.said}", terminal.table(shown.cells, shown.header, width=WIDTH)]
     if finding.traceback:
         parts += ["raised in:", *rows.called(finding.traceback, CALLS)]
     return "\n".join(parts)

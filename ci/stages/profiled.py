@@ -49,6 +49,7 @@ def question(project: Project) -> str:
                 "window_days": data.window_days,
                 "gates": settings_digest(asked("data", project.config.gates)),
                 "suites": digest_tree(project.root / SUITES),
+                "expectations": list(data.expectations),  # modules; their order may matter
             }
         )
     )

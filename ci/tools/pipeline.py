@@ -133,12 +133,20 @@ def _task(project: Project, **more: tuple[str, ...]) -> Task:
 
 
 def _closure(root: Path, targets: tuple[str, ...]) -> tuple[str, ...]:
-    """These DVC stages and all before them, a team's own among them; each after what it needs."""
+    """These DVC stages and all before them, a team's own among them; each after what it needs.
+
+    Raises:
+        ConfigError: a stage needs what is made of its own outs.
+    """
     needs, found = dvc.needs(root), dict[str, None]()
 
     def add(name: str, above: tuple[str, ...]) -> None:
+        if name in above:
+            circle = " → ".join((*above[above.index(name) :], name))
+            where, todo = str(root / "dvc.yaml"), "take one of these dependencies away"
+            raise ConfigError(f"DVC stages wait for each other: {circle}", where, todo)
         for earlier in needs.get(name, ()):
-            if earlier not in (*above, *found):
+            if earlier not in found:
                 add(earlier, (*above, name))
         found.setdefault(name)
 

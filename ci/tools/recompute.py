@@ -50,6 +50,8 @@ def share_settings(project: Project, worktree: Path) -> str:
 def stages(worktree: Path, last: str) -> list[str]:
     """The DVC stages that make what `last` makes, itself among them, in their order.
 
+    Gates make nothing, and neither does what is needed by them alone.
+
     Raises:
         ConfigError: `dvc.yaml` is missing or malformed, or has no such stage.
     """
@@ -60,13 +62,15 @@ def stages(worktree: Path, last: str) -> list[str]:
     ordered: list[str] = []
 
     def visit(name: str) -> None:
+        if name.startswith(GATE):
+            return
         for earlier in needs[name]:
             visit(earlier)
         if name not in ordered:
             ordered.append(name)
 
     visit(last)
-    return [name for name in ordered if not name.startswith(GATE)]
+    return ordered
 
 
 def prepare(worktree: Path) -> None:

@@ -82,6 +82,16 @@ def test_what_one_checkout_set_apart_another_one_fetches(blocked: Checkout, tmp_
     assert (tmp_path / "rows").stat().st_mode & 0o777 == 0o700
 
 
+def test_what_slipway_made_is_closed_to_others(template: Checkout) -> None:
+    made = (remote_of(template), template.root / ".dvc/cache", template.root / "quarantine")
+    assert {path.stat().st_mode & 0o777 for path in made} == {0o700}
+    checks = json.loads(template.slipway("doctor", "--json", code=None).out)
+    said = {one["name"]: one["outcome"] for one in checks if one["section"] == "privacy"}
+    assert said == dict.fromkeys(
+        ("quarantine", "fetched quarantine", "DVC cache", "DVC remote"), "ok"
+    )
+
+
 def test_nothing_personal_is_in_the_delivery_and_junit_says_how_to_get_it(
     blocked: Checkout,
 ) -> None:
@@ -146,6 +156,7 @@ def test_a_build_that_may_not_go_live_sends_nothing(
     said = build.slipway("gate", "data", "--out", "verdicts/data.json", code=3).err
     assert "nothing in the DVC remote" in said
     assert contents(remote_of(build)) == {}
+    assert remote_of(build).exists() == ("CHANGE_ID" not in env)
     digest = json.loads((build.root / "verdicts/data.json").read_bytes())["quarantine"]
     assert "1 file in" in build.slipway("quarantine").out  # whoever is at the agent may look
     lost = elsewhere(blocked, tmp_path / "clone").slipway("quarantine", digest, code=5)

@@ -39,6 +39,8 @@ def _released(root: Path) -> Project:
 
 def _planted(root: Path) -> Project:
     bad = Finding("suite", "block", EVIL, EVIL, f"column {EVIL}", f"not_null/{EVIL}")
+    rows = ({EVIL: EVIL, "b": f"\"'{EVIL}"},) * 3
+    bad = dataclasses.replace(bad, column=EVIL, rows=rows, file=EVIL, traceback=(EVIL,))
     made = Delivery(root)
     made.run("data-verdict", data_verdict=samples.verdict("data", samples.DATA, [bad]))
     samples.reseal(made.project.delivery / "plan.json", lambda r: r.update(commit=EVIL))

@@ -1,17 +1,37 @@
 """A DVC remote in S3: what plan sees there, what repro restores from it and sends to it."""
 
 import json
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from slipway import config
+from slipway.records import Finding, Verdict
+from slipway.tools import folders
+from slipway.tools.quarantine import writing
 from tests import buckets, pipelines
 from tests.pipelines import contents, fresh
 from tests.projects import Checkout
 
+KEEP = """import pathlib, sys
+from slipway import config
+from slipway.tools.quarantine import keeping
+print(keeping.keep(config.load(), pathlib.Path(sys.argv[1])))
+"""
+VERDICT: dict[str, Any] = {
+    "subject": "md5:x",
+    "subject_kind": "data",
+    "of": "md5:x",
+    "outcome": "block",
+    "evidence": {},
+    "settings_digest": "",
+}
 ADDRESS = f"s3://{buckets.BUCKET}/next-basket"
 
 
@@ -47,6 +67,27 @@ def test_a_fresh_clone_finds_and_restores_all_of_it(
     assert contents(clone.root / "models") == contents(done.root / "models")
     assert buckets.keys(server) == before
     assert len([key for key in before if "/runs/" in key]) == 6
+
+
+def test_rows_set_apart_go_to_the_bucket_and_come_from_it(
+    done: Checkout, server: Mapping[str, str], tmp_path: Path
+) -> None:
+    project = config.load(done.root)
+    folder = done.root / "quarantine" / "data"
+    with writing.opened(project, folder) as writer:
+        rows = pa.table({"CUSTOMER": ["00031847"]})
+        found = writer.take(Finding("g", "block", 1, 0, "bad", "exact", offending=1), rows)
+        writer.close(Verdict(**VERDICT, findings=(found,)))
+    digest = folders.digest(contents(folder))
+    answer = done.run(sys.executable, "-c", KEEP, str(folder))
+    assert answer.out == "\n"
+    clone = fresh(done, tmp_path / "ci")
+    clone.slipway("quarantine", digest, "--into", str(tmp_path / "rows"))
+    assert contents(tmp_path / "rows") == contents(folder)
+    kept = [key for key in buckets.keys(server) if "/slipway/quarantine/" in key]
+    assert len(kept) == 1
+    for key in kept:  # other tests compare what the bucket holds
+        buckets.client(server).delete_object(Bucket=buckets.BUCKET, Key=key)
 
 
 def test_what_is_missing_in_the_bucket_is_named_and_sent_again(

@@ -225,6 +225,17 @@ def test_what_a_run_record_promises_is_looked_at_too(
     assert damaged(cache_of(done)) == damaged(remote_of(done)) == []
 
 
+def test_what_a_blocked_gate_left_counts_as_used(done: Checkout, tmp_path: Path) -> None:
+    blocks = "name == 'gate-model' and sys.exit(3)\npath.write_text"
+    branch_with(done, "blocked", "ml/step.py", "path.write_text", blocks)
+    work = agent(done, tmp_path / "work", "blocked")
+    assert "blocked by" in work.slipway("repro", code=3).out
+    (note,) = (cache_of(done) / "slipway/used").glob("*.json")
+    made = contents(work.root / "models/candidate")
+    assert made
+    assert {*made.values()} <= {*json.loads(note.read_bytes())}
+
+
 # Two builds at once, one killed.
 
 

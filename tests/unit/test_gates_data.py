@@ -267,47 +267,6 @@ def asked(entries: Sequence[Mapping[str, Any]], table: Any, at_least: int = 1) -
     return findings(suites.ask(suite, ibis.memtable(table), suites.Asked("raw", at_least)))
 
 
-def between(**kwargs: Any) -> dict[str, Any]:
-    return {"type": "expect_column_values_to_be_between", "kwargs": {"column": "PRICE", **kwargs}}
-
-
-UNANSWERABLE: dict[str, tuple[Mapping[str, Any], Any, str]] = {
-    "its column is missing": (NOT_NULL, raw_table(WHO=None), "no column WHO"),
-    "its column is all null": (NOT_NULL, raw_table(WHO=NULLS), "no value at all"),
-    "its column holds infinity": (
-        between(min_value=0),
-        raw_table(PRICE=[1, 2, 3, math.inf]),
-        "infinity",
-    ),
-    "one of its columns is missing": (
-        {"type": "expect_compound_columns_to_be_unique", "kwargs": {"column_list": ["WHO", "X"]}},
-        raw_table(),
-        "no column X",
-    ),
-    "nothing has to be so": (between(min_value=0, mostly=0), raw_table(), "asks nothing"),
-    "its set is empty": (
-        {
-            "type": "expect_column_values_to_be_in_set",
-            "kwargs": {"column": "WHO", "value_set": []},
-        },
-        raw_table(),
-        "asks nothing",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", UNANSWERABLE)
-def test_an_expectation_blocks_unasked_where(name: str) -> None:
-    entry, table, message = UNANSWERABLE[name]
-    found = asked([entry], table)
-    assert [f.outcome for f in found] == ["pass", "block"]
-    assert message in found[1].message
-
-
-def test_an_empty_table_blocks_whatever_the_suite_says() -> None:
-    assert [f.outcome for f in asked([NOT_NULL], raw_table().slice(0, 0))] == ["pass", "block"]
-
-
 def test_a_missing_suite_blocks() -> None:
     (found,) = findings(suites.ask(None, ibis.memtable(raw_table()), suites.Asked("raw")))
     assert (found.outcome, found.where) == ("block", "raw")
@@ -315,16 +274,6 @@ def test_a_missing_suite_blocks() -> None:
 
 def test_an_empty_suite_blocks_even_where_nothing_was_demanded() -> None:
     assert [f.outcome for f in asked([], raw_table(), at_least=0)] == ["block"]
-
-
-def test_a_suite_padded_with_copies_counts_as_weakened() -> None:
-    found = asked([NOT_NULL, NOT_NULL, NOT_NULL], raw_table(WHO=None), at_least=2)
-    assert (found[0].outcome, found[0].measured) == ("block", 1)
-
-
-def test_two_expectations_of_one_kind_and_column_have_names_of_their_own() -> None:
-    found = asked([between(min_value=0), between(max_value=9)], raw_table(PRICE=None))
-    assert len({f.where for f in found}) == 3
 
 
 # Tables from files.

@@ -856,7 +856,12 @@ WRONG: dict[str, tuple[str, Mapping[str, Any], str]] = {
         "max_more_unknown.WHO",
     ),
     "a key that is not declared": ("duplicates", {"key": ["WHOM"]}, "did you mean 'WHO'"),
-    "a customer that is not declared": ("duplicates", {"customer": "X"}, "customer: no column 'X'"),
+    "a customer that is not declared": (
+        "duplicates",
+        {"customer": "X", "item": "WHO"},
+        "customer: no column 'X'",
+    ),
+    "a customer who buys nothing": ("duplicates", {"customer": "WHO"}, "go together"),
     "nulls of a column that is not declared": (
         "completeness",
         {**FEW, "max_nulls_per_day": {"X": 0.1}},

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from slipway import gates
 from slipway.errors import ConfigError
 from slipway.gates import configured, data, prepared
 from slipway.gates.data import suites as of_data
@@ -15,6 +16,7 @@ from slipway.gates.prepared import suites as of_prepared
 from slipway.gates.suites import accepted, parsed
 from slipway.gates.suites.loosened import changes
 from slipway.records import Finding
+from slipway.stages import gate as stages_gate
 
 Entry = dict[str, Any]
 
@@ -345,6 +347,23 @@ def test_the_day_changes_no_other_finding() -> None:
         Finding("suites", "pass", {"accepted until": None}, "", "", "raw"),
     )
     assert accepted.on_the_day(others, DAY) == others
+
+
+@pytest.mark.parametrize(("until", "outcome"), [("2001-02-28", "block"), ("9999-12-31", "warn")])
+def test_the_gate_command_asks_what_day_it_is(until: str, outcome: str) -> None:
+    settings = accepted.Settings((replace(YES, until=until),))
+    evidence = data.DataEvidence(
+        lambda: pytest.fail("the data were read"),
+        "",
+        "",
+        {},
+        parsed.suite("raw", [LOWER]),
+        reference=reference(raw=[PRICE]),
+    )
+    gate = gates.Gate("suites", of_data, settings)
+    bare = gates.judge(kind="data", of="md5:x", gates=[gate], evidence=evidence, files={})
+    assert bare.outcome == "warn"
+    assert stages_gate._today(bare).outcome == outcome
 
 
 def test_prepared_suites_are_compared_table_by_table_and_the_raw_one_is_not() -> None:

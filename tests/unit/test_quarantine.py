@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from slipway import gates
 from slipway.config import Project, load
 from slipway.errors import ConfigError, SlipwayError, ToolError
-from slipway.gates import Gate, limits, masks, offending
+from slipway.gates import Gate, limits, masks, offending, raised
 from slipway.gates.offending import Offending
 from slipway.records import Finding, Verdict, canonical, parse, seal, write
 from slipway.report import junit, markdown, rows, terminal
@@ -205,10 +206,10 @@ def test_a_gate_that_raises_blocks_and_the_others_still_answer() -> None:
         ("raising", "block", "raised"),
         ("g", "block", "pieces"),
     ]
-    raised = verdict.findings[1]
-    assert (raised.measured, raised.expected) == ("raised KeyError", "an answer")
-    assert raised.traceback[-1].endswith("in raising") and ":" in raised.traceback[-1]
-    assert not any(call.startswith("/") for call in raised.traceback)
+    blocked = verdict.findings[1]
+    assert (blocked.measured, blocked.expected) == ("raised KeyError", "an answer")
+    assert blocked.traceback[-1].endswith("in raising") and ":" in blocked.traceback[-1]
+    assert not any(call.startswith("/") for call in blocked.traceback)
 
 
 def test_what_is_raised_over_personal_data_is_not_quoted_and_elsewhere_it_is() -> None:
@@ -228,6 +229,19 @@ def test_a_cause_is_named_by_its_type_and_calls_alone() -> None:
     verdict = found(chained)
     assert any("raised ValueError" in call for call in verdict.findings[0].traceback)
     assert not [secret for secret in SECRETS if secret in canonical(verdict).decode()]
+
+
+def test_a_bug_beside_the_gates_is_told_without_what_it_says() -> None:
+    try:
+        try:
+            raise KeyError("00031847")
+        except KeyError as error:
+            raise raised.unsaid(error) from None
+    except raised.Unsaid as bug:
+        text = "".join(traceback.format_exception(bug))
+    assert "00031847" not in text.replace('raise KeyError("00031847")', "")  # its own source line
+    assert text.endswith(f"Unsaid: KeyError: {raised.UNSAID}\n")
+    assert "During handling" not in text and "direct cause" not in text
 
 
 def test_rows_that_cannot_be_had_block_and_what_was_found_stands() -> None:
@@ -492,8 +506,8 @@ def test_a_terminal_shows_the_first_rows_and_how_to_get_all(
 
 def test_a_terminal_shows_where_a_gate_raised(capsys: pytest.CaptureFixture[str]) -> None:
     calls = tuple(f"a.py:{n} in f" for n in range(9))
-    raised = replace(APART, findings=(block(traceback=calls),))
-    terminal.show(raised, color=False)
+    ended = replace(APART, findings=(block(traceback=calls),))
+    terminal.show(ended, color=False)
     out = capsys.readouterr().out
     assert "… 4 calls before" in out and "a.py:8 in f" in out and "a.py:3 in f" not in out
 

@@ -40,7 +40,9 @@ def within(
 
 def between(limits: tuple[float | None, float | None]) -> str:
     """Limits in words."""
-    low, high = (v if v is None else f"{v:,}" if isinstance(v, int) else f"{v:g}" for v in limits)
+    low, high = (
+        v if v is None else f"{v:,}" if isinstance(v, int) else f"{v:,.12g}" for v in limits
+    )
     if low is None or high is None:
         return f"at least {low}" if high is None else f"at most {high}"
     return low if low == high else f"{low} to {high}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...records import Finding
+from ...typed import Mismatch
 from ..offending import Offending
 from . import DataEvidence, _limits
 
@@ -28,6 +29,8 @@ class Settings:
         shares = {name: v for name, v in vars(self).items() if isinstance(v, float)}
         _limits.refuse_no_share(GATE, **shares)
         _limits.refuse_negative(GATE, min_basket_lines=self.min_basket_lines - 1)
+        if bool(self.customer) != bool(self.item):
+            raise Mismatch(f"gates.data.{GATE}.customer", "'customer' and 'item' go together")
 
     def check(self, columns: Mapping[str, str]) -> None:
         """Refuses columns that are not declared."""

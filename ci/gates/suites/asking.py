@@ -113,7 +113,7 @@ def _early(table: Any, expectations: Sequence[Expectation], rows: int) -> Early:
     if not rows > 0:
         return Early()
     asked = [e for e in expectations if not shown.is_conditional(e)]
-    views = dict.fromkeys(shown.views_of(asked, table))
+    views = dict.fromkeys(shown.views_of(asked, table, rows))
     spread = shown.spread(table, list(views), rows)
     small = [v for v in views if v.way == "values" and not spread & set(v.columns)]
     return Early(spread, {view: shown.shown(table, view, rows, spread) for view in small})
@@ -123,7 +123,7 @@ def _answers(
     table: Any, expectations: Sequence[Expectation], rows: int, early: Early
 ) -> list[Answer]:
     """All answers, in order; those that are shown the same are asked together."""
-    views = shown.views_of(expectations, table)
+    views = shown.views_of(expectations, table, rows)
     answers: dict[int, Answer] = {}
     for view in dict.fromkeys(views):
         places = [place for place, other in enumerate(views) if other == view]

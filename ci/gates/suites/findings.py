@@ -1,6 +1,7 @@
 """Findings from answers: counts for every column, values only of those that are not personal."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ...records import Finding, Outcome
@@ -21,8 +22,8 @@ def found(
     if answer.error:
         error = answer.error.split(":")[0] if masked else answer.error
         problem = f"{expectation.says}: no answer, {error}"
-        raised = {"traceback": list(answer.traceback)} if answer.traceback else None
-        return finding(expectation, place, "block", problem, measured=raised)
+        silent = finding(expectation, place, "block", problem, measured=None)
+        return replace(silent, traceback=answer.traceback)
     if answer.success:
         return finding(expectation, place, "pass", expectation.says, measured="as expected")
     outcome: Outcome = "block" if expectation.severity == "critical" else "warn"

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ConfigError
+from ..raised import frames, short
+from . import lightly
 from .parsed import Expectation, Suite
 
 SAMPLES = 5  # values shown of those that were not as expected
-FRAMES = 8  # of a traceback, the innermost
 FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<name>\S+)')
 NOT_ASKED = ("result_format", "catch_exceptions")  # arguments that say how to answer
 NUMBER = "number"  # what an expectation is called in its meta, so that its answer is found again
@@ -39,7 +40,7 @@ class Answer:
 
     Attributes:
         error: why there is no answer, e.g. `TypeError: …`; empty if there is one.
-        traceback: where that was raised, innermost last: `file:line function`.
+        traceback: where that was raised, innermost last: `file:line in function`.
         rows: an ibis table of the rows that were not as expected, where they can be named.
     """
 
@@ -58,16 +59,16 @@ def warm_up() -> threading.Thread:
     """
     importlib.import_module("pandas")
     importlib.import_module("pyarrow.pandas_compat")
-    thread = threading.Thread(target=_importing, args=("great_expectations",), daemon=True)
+    thread = threading.Thread(target=_importing, daemon=True)
     thread.start()
     return thread
 
 
-def _importing(name: str) -> None:
+def _importing() -> None:
     try:
-        importlib.import_module(name)
+        lightly.load()
     except Exception as error:  # whoever asks imports it again, and gets it
-        logging.getLogger(__name__).debug("%s: %s", name, error)
+        logging.getLogger(__name__).debug("great_expectations: %s", error)
 
 
 def check(suite: Suite, custom: Custom) -> None:
@@ -95,7 +96,7 @@ def _register(custom: Custom) -> None:
     for module in custom.modules:
         where = "delivery.toml [data] expectations"
         try:
-            importlib.import_module(module)
+            _imported(module)
         except Exception as error:  # it is the user's code: anything may come out of it
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
             raise ConfigError(
@@ -106,6 +107,15 @@ def _register(custom: Custom) -> None:
             raise ConfigError(
                 f"{module} redefines {taken[0]}", where, "give its class a name of its own"
             )
+
+
+def _imported(module: str) -> None:
+    """Imports a module, and leaves no bytecode where DVC would take it for a change."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        importlib.import_module(module)
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def _class_of(name: str) -> Any:
@@ -165,7 +175,7 @@ def answers(frame: Any, expectations: Sequence[Expectation], detail: str) -> lis
     try:
         results = _batch(frame).validate(suite, result_format=form).results
     except Exception as error:  # whatever it raises instead of an answer
-        raised = Answer(error=f"{type(error).__name__}: {error}", traceback=_frames_of(error))
+        raised = Answer(error=f"{type(error).__name__}: {error}", traceback=tuple(frames(error)))
         return [raised] * len(expectations)
     found = {int(r.expectation_config.meta[NUMBER]): r for r in results}
     return [_answer(found.get(number)) for number in range(len(expectations))]
@@ -190,25 +200,9 @@ def _raised(info: Mapping[str, Any]) -> Answer | None:
             last = text.rstrip().rpartition("\n")[2]
             kind = last.partition(":")[0] if re.match(r"[\w.]+(: |$)", last) else ""
             error = f"{kind}: {message}" if kind and not message.startswith(kind) else message
-            frames = (f"{_short(m['file'])}:{m['line']} {m['name']}" for m in FRAME.finditer(text))
-            return Answer(error=error, traceback=tuple(frames)[-FRAMES:])
+            calls = (f"{short(m['file'])}:{m['line']} in {m['name']}" for m in FRAME.finditer(text))
+            return Answer(error=error, traceback=tuple(calls))
     return None
-
-
-def _frames_of(error: BaseException) -> tuple[str, ...]:
-    import traceback
-
-    frames = traceback.extract_tb(error.__traceback__)
-    return tuple(f"{_short(f.filename)}:{f.lineno} {f.name}" for f in frames)[-FRAMES:]
-
-
-def _short(file: str) -> str:
-    """A file's path without what only this machine knows: a verdict is the same everywhere."""
-    parts = Path(file).parts
-    for root in ("site-packages", Path.cwd().name):
-        if root in parts:
-            return "/".join(parts[len(parts) - parts[::-1].index(root) :])
-    return "/".join(parts[-2:])
 
 
 def _batch(frame: Any) -> Any:

@@ -15,6 +15,7 @@ from .parsed import Expectation
 
 Way = Literal["names", "values", "heap", "whole"]
 TIMES = "times in the table"  # column of a table of distinct values: how often
+FEW = 100_000  # rows of a table that is quicker shown as it is than looked at by value
 MANY = 100_000  # rows that tell whether a larger table's values are worth putting together
 SPREAD = 0.9  # where more than this share of them differ, all rows are shown as they are
 VALUES = "expect_column_values_to_"
@@ -118,10 +119,12 @@ class Shown:
         return rows.to_pandas(date_as_object=False, split_blocks=True)
 
 
-def views_of(expectations: Sequence[Expectation], table: Any) -> list[View]:
-    """What each expectation has to be shown of an ibis table."""
+def views_of(expectations: Sequence[Expectation], table: Any, rows: int) -> list[View]:
+    """What each expectation has to be shown of an ibis table of so many rows."""
     kinds = table.schema()
     views = [_view_of(expectation, kinds) for expectation in expectations]
+    if rows <= FEW:
+        views = [v if v.way == "heap" and v.columns else View("whole", tuple(kinds)) for v in views]
     heaps = [name for view in views if view.way == "heap" for name in view.columns]
     heap = View("heap", tuple(dict.fromkeys(heaps)))
     return [heap if view.way == "heap" else view for view in views]

@@ -192,4 +192,6 @@ def needs(root: Path) -> dict[str, list[str]]:
 
 
 def _reads(deps: list[str], outs: list[str]) -> bool:
-    return any(dep == out or dep.startswith(f"{out}/") for dep in deps for out in outs)
+    """Whether one of some paths is an out, stands in one, or holds one."""
+    pairs = [(f"{dep}/", f"{out}/") for dep in deps for out in outs]
+    return any(dep.startswith(out) or out.startswith(dep) for dep, out in pairs)

@@ -17,13 +17,15 @@ CLOSED = 0o700
 def ensure(project: Project) -> None:
     """Makes sure that DVC has a remote and the right cache, and that both have their modes.
 
+    A build of a pull request leaves the remote as it is.
+
     Raises:
         ConfigError: this is no DVC project, or its configuration cannot be read.
         ToolError: this user may not set who may enter.
     """
     setup.ensure(project)
-    for folder, mode in folders(project).values():
-        if mode is not None:
+    for name, (folder, mode) in folders(project).items():
+        if mode is not None and not (project.change and name == "DVC remote"):
             make(folder, mode)
 
 

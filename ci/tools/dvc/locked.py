@@ -1,5 +1,6 @@
 """What `dvc.lock` and a `.dvc` file name: outs, and the run records that say the same."""
 
+import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,16 @@ def take_over(repo: Any) -> None:
     """Keeps what DVC itself has read of `dvc.lock`: to read it once more takes 40 ms.
 
     Args:
-        repo: DVC's `Repo`, its lock held.
+        repo: DVC's `Repo`, its lock held. What it cannot read is told by whoever needs it.
     """
+    from dvc.exceptions import DvcException
+
     root = Path(repo.root_dir)
-    content = (root / "dvc.lock").read_bytes() if (root / "dvc.lock").exists() else b""
-    files = {stage.dvcfile.path: stage.dvcfile for stage in repo.index.stages}
-    if content and (pipeline := files.get(str(root / "dvc.yaml"))):
-        _known[content] = pipeline.lockfile_contents
+    with contextlib.suppress(DvcException, FileNotFoundError):
+        content = (root / "dvc.lock").read_bytes()
+        files = {stage.dvcfile.path: stage.dvcfile for stage in repo.index.stages}
+        if pipeline := files.get(str(root / "dvc.yaml")):
+            _known[content] = pipeline.lockfile_contents
 
 
 def outs(root: Path, pointer: str, stages: Iterable[str]) -> list[tuple[str, str]]:

@@ -139,8 +139,15 @@ class Surveyor:
         return next((name for out, name in self.makers.items() if _below(path, out)), "")
 
     def _changes(self, stage: Any) -> list[str]:
-        """How a stage differs from what `dvc.lock` says of it."""
+        """How a stage differs from what `dvc.lock` says of it.
+
+        Raises:
+            ConfigError: a parameter that it depends on is not there.
+        """
         if not any(out.hash_info for out in stage.outs):
+            for dep in stage.deps:
+                if dep.hash_name == "params":
+                    _refuse_without(dep)
             return ["never run"]
         found = ["command changed"] if stage.cmd_changed else []
         for dep in stage.deps:
@@ -268,16 +275,27 @@ class Surveyor:
 def _parameters(dep: Any) -> list[str]:
     """How the parameters of a file differ from those in `dvc.lock`, each by its own key."""
     states = dep.status().get(str(dep), {})
-    if not isinstance(states, dict):
-        return [f"{dep.def_path} {states}"]
     if not states:
         return []
+    _refuse_without(dep)
+    if not isinstance(states, dict):
+        return [f"{dep.def_path} {states}"]
     then, now = dep.hash_info.value or {}, dep.read_params()
     found = []
     for key, how in states.items():
         inner = list(_differences(key, then.get(key), now.get(key))) or [key]
         found += [f"{dep.def_path}:{name} {how}" for name in inner]
     return found
+
+
+def _refuse_without(dep: Any) -> None:
+    """Says no where a file lacks a parameter that a stage depends on: DVC would not run it."""
+    from dvc.dependency.param import BadParamFileError, MissingParamsError
+
+    try:
+        dep.get_hash()
+    except (MissingParamsError, BadParamFileError) as error:
+        raise ConfigError(str(error), str(dep.fs_path), "restore it from git") from error
 
 
 def _differences(key: str, then: Any, now: Any) -> Iterator[str]:

@@ -106,6 +106,7 @@ def _repro(repo: Any, task: Task) -> Answer:
     with _used(cache, task), lock_repo(repo):
         locked.take_over(repo)
         _heal(repo, cache, _named(task))
+        _ask_first(repo, task)
         surveyor, seen = _look(repo, cache, others, task)
         _refuse(seen, task)
         _restore(surveyor, seen, cache, others)
@@ -132,6 +133,20 @@ def _repro(repo: Any, task: Task) -> Answer:
     return Answer(origin="run")
 
 
+def _ask_first(repo: Any, task: Task) -> None:
+    """Runs what always runs and depends on nothing here: what it leaves decides what has to run.
+
+    The ledger may say something else than it said when `dvc.lock` was written, and then a stage
+    needs data that a survey of the lock alone would not bring.
+    """
+    for stage in repo.index.stages:
+        name, alone = getattr(stage, "name", ""), stage.always_changed and not stage.deps
+        if alone and name in task.stages and name not in task.forced:
+            repo.reproduce(targets=[name], single_item=True)
+            stage.reload()
+            stage.always_changed = False  # it has run
+
+
 def _named(task: Task) -> list[tuple[str, str]]:
     """Path and md5 of the data and of what its stages left, as the files of DVC say."""
     return locked.outs(Path(task.root), task.pointer, task.stages)
@@ -150,15 +165,27 @@ def _look(repo: Any, cache: Folder, others: Sequence[Place], task: Task) -> tupl
 
 @contextlib.contextmanager
 def _used(cache: Folder, task: Task) -> Iterator[None]:
-    """Keeps a shared cache from being pruned meanwhile, and notes what was used of it."""
+    """Keeps a shared cache from being pruned meanwhile, and notes what was used of it.
+
+    What failed has used it too: a gate that blocks is asked again, and a person looks at its model.
+    """
     if cache.path.is_relative_to(Path(task.root) / ".dvc"):
         yield
         return
     with usage.together(cache.path):
-        yield
-        outs = {md5 for _, md5 in _named(task)}
-        folders = [entries(cache.read(path_of(md5))) for md5 in outs if md5.endswith(".dir")]
-        usage.note(cache.path, outs.union(*(found.values() for found in folders if found)))
+        try:
+            yield
+        except Exception:
+            with contextlib.suppress(SlipwayError):  # what happened first is told
+                _note(cache, task)
+            raise
+        _note(cache, task)
+
+
+def _note(cache: Folder, task: Task) -> None:
+    outs = {md5 for _, md5 in _named(task)}
+    folders = [entries(cache.read(path_of(md5))) for md5 in outs if md5.endswith(".dir")]
+    usage.note(cache.path, outs.union(*(found.values() for found in folders if found)))
 
 
 def _put_back(lock: Path, content: bytes | None) -> None:
