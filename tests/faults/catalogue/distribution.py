@@ -28,7 +28,7 @@ from ..lines import (
 )
 
 Rows = list[Row]
-TOP_SELLER = "4714981010038"
+TOP_SELLERS = ("4711271000014", "4714981010038")
 
 
 def food_is_rare(rows: Rows, rng: Random) -> Iterable[Row]:
@@ -43,9 +43,9 @@ def food_is_rare(rows: Rows, rng: Random) -> Iterable[Row]:
 
 
 def top_seller_swapped(rows: Rows, rng: Random) -> Iterable[Row]:
-    """The product that always sold best and the month's hundredth have each other's number."""
-    sold = [product for product, _ in Counter(of(row, PRODUCT) for row in rows).most_common(100)]
-    other = {TOP_SELLER: sold[-1], sold[-1]: TOP_SELLER}
+    """The two products that sold best have each other's number."""
+    first, second = TOP_SELLERS
+    other = {first: second, second: first}
     for row in rows:
         yield put(row, PRODUCT, other.get(of(row, PRODUCT), of(row, PRODUCT)))
 
@@ -117,22 +117,24 @@ FAULTS = (
     Fault(
         "the mix of classes shifted",
         lines("food mostly replaced", food_is_rare, to=SUBCLASS),
-        ("drift", f"ranking {SUBCLASS}"),
+        ("drift", f"psi {SUBCLASS}"),
     ),
     Fault(
         "the top seller is swapped",
-        lines("top and hundredth exchanged", top_seller_swapped, to=PRODUCT),
+        lines("two best exchanged", top_seller_swapped, to=PRODUCT),
         ("drift", f"company {PRODUCT}"),
     ),
     Fault(
         "one shop floods",
         lines("one place kept, of others a fifth", one_place_floods, to=POSTCODE),
         ("drift", f"psi {POSTCODE}"),
+        also=("completeness",),
     ),
     Fault(
         "everybody lives in one place",
         cells(POSTCODE, "made constant", to_value("115")),
         ("drift", f"constant {POSTCODE}"),
+        also=("integrity",),
     ),
     Fault(
         "everybody buys one piece",
@@ -153,11 +155,13 @@ FAULTS = (
         "prices are noise",
         cells(PRICE, "multiplied by chance", noisy),
         ("drift", f"psi {PRICE}"),
+        also=("expectations",),
     ),
     Fault(
         "amounts are a trader's",
         cells(AMOUNT, "multiplied by 24", number_times(24), share=0.1),
         ("drift", f"psi {AMOUNT}"),
+        also=("schema", "expectations"),
     ),
     Fault(
         "seasonality is removed",
@@ -168,6 +172,7 @@ FAULTS = (
         "one customer has a fifth of the lines",
         lines("made one in a fifth", one_customer, to=CUSTOMER),
         ("drift", f"largest {CUSTOMER}"),
+        also=("duplicates",),
     ),
     Fault(
         "one product has a twentieth of the lines",
@@ -178,20 +183,23 @@ FAULTS = (
         "a third of the products is new",
         lines("a third renumbered", new_products, to=PRODUCT),
         ("drift", f"new {PRODUCT}"),
+        also=("integrity",),
     ),
     Fault(
         "only best-sellers are left",
         lines("narrowed to best-sellers", assortment_narrowed, to=PRODUCT),
-        ("drift", f"ranking {PRODUCT}"),
+        ("drift", f"new value {PRODUCT}"),
     ),
     Fault(
         "every product sells as well as any other",
         lines("drawn evenly", shuffled_sales, to=f"{SUBCLASS} and {PRODUCT}"),
         ("drift", f"ranking {PRODUCT}"),
+        also=("integrity",),
     ),
     Fault(
         "everybody is old",
         cells(AGE, "set to over 65 in a third", to_value(">65"), share=0.33),
         ("drift", f"psi {AGE}"),
+        also=("integrity",),
     ),
 )

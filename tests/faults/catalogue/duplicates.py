@@ -96,10 +96,12 @@ FAULTS = (
         "a month was delivered twice",
         Transformation("repeated in another file", "month", the_month_again),
         ("duplicates", "same file"),
+        also=("completeness",),
     ),
     Fault(
         "the month before was delivered as the new one",
         Transformation("replaced by the month before", "month", january_as_february),
         ("duplicates", "repeated baskets"),
+        also=("integrity",),
     ),
 )

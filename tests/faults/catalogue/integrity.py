@@ -73,6 +73,7 @@ FAULTS = (
         "products are unknown to the rest",
         cells(PRODUCT, "given new numbers", other_product),
         ("integrity", "unknown PRODUCT_ID"),
+        also=("drift",),
     ),
     Fault(
         "many customers became one",
@@ -88,11 +89,13 @@ FAULTS = (
         "products are in several subclasses",
         lines("exchanged", permuted(SUBCLASS), to=SUBCLASS),
         ("integrity", "PRODUCT_SUBCLASS of PRODUCT_ID"),
+        also=("drift",),
     ),
     Fault(
         "products moved one line down",
         lines("moved one line down", one_below, to=PRODUCT),
         ("integrity", "PRODUCT_SUBCLASS of PRODUCT_ID"),
+        also=("drift",),
     ),
     Fault(
         "customers are in other lines",
@@ -112,6 +115,6 @@ FAULTS = (
     Fault(
         "baskets were torn",
         lines("exchanged", permuted(CUSTOMER, AGE, POSTCODE), to="customer with age and postcode"),
-        ("drift", "basket size"),
+        ("integrity", "lines a TRANSACTION_DT and CUSTOMER_ID"),
     ),
 )

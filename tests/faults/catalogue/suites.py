@@ -98,26 +98,31 @@ FAULTS = (
         "the suite is empty",
         entries("emptied", lambda _: []),
         ("expectations", "raw"),
+        also=("suites",),
     ),
     Fault(
         "the suite is missing",
         without("deleted", SUITE),
         ("expectations", "raw"),
+        also=("suites",),
     ),
     Fault(
         "an expectation was removed",
         entries("one removed", removed),
         ("suites", f"raw SALES_PRICE: {BETWEEN}"),
+        also=("expectations",),
     ),
     Fault(
         "an expectation was replaced by a copy of another",
         entries("one replaced", replaced),
         ("suites", f"raw ASSET: {NULL}"),
+        also=("expectations",),
     ),
     Fault(
         "an expectation is about another column",
         entries("one moved", about_another),
         ("suites", f"raw AMOUNT: {QUANTILES}"),
+        also=("expectations",),
     ),
     Fault(
         "mostly was lowered",
@@ -128,6 +133,7 @@ FAULTS = (
         "mostly was set to nothing",
         entries("mostly zeroed", with_arguments(NULL, "AGE_GROUP", mostly=0)),
         ("expectations", f"raw AGE_GROUP: {NULL}"),
+        also=("suites",),
     ),
     Fault(
         "a limit was widened",
@@ -146,6 +152,7 @@ FAULTS = (
             with_arguments(SET, "PIN_CODE", value_set=[str(n) for n in range(100, 1000)]),
         ),
         ("suites", f"raw PIN_CODE: {SET}"),
+        also=("expectations",),
     ),
     Fault(
         "a pattern was opened",

@@ -43,12 +43,14 @@ FAULTS = (
         "a file was added that data.dvc does not know",
         Transformation("a file added", "data", another_file),
         ("tamper", "2001-03.csv"),
+        also=("files", "completeness"),
         known=False,
     ),
     Fault(
         "two files were exchanged",
         Transformation("two files exchanged", "data", exchanged),
         ("tamper", FILE),
+        also=("completeness",),
         known=False,
     ),
     Fault(
@@ -59,5 +61,6 @@ FAULTS = (
             does="multiplied, and the suite widened",
         ),
         ("suites", f"raw SALES_PRICE: {QUANTILES}"),
+        also=("schema", "drift", "expectations"),
     ),
 )

@@ -59,11 +59,13 @@ FAULTS = (
         "nothing new came",
         without("not delivered", path_of(LAST)),
         ("freshness", "last day"),
+        also=("drift",),
     ),
     Fault(
         "a week lies between old and new",
         lines("its first week dropped", all_but(lambda day: day < date(2001, 2, 8))),
         ("freshness", "gap"),
+        also=("completeness",),
     ),
     Fault(
         "lines of an old month are lost",
@@ -74,31 +76,36 @@ FAULTS = (
             to="lines of the month before",
         ),
         ("completeness", "lost days"),
+        also=("drift",),
     ),
     Fault(
         "a tenth of the new lines was booked back",
         Transformation("moved into the month before", "lines", into_its_month),
         ("freshness", "overlap"),
+        also=("drift",),
     ),
     Fault(
         "prices of old months were written anew",
         cells(PRICE, "raised by a twentieth", number_times(1.05), months=(MONTHS[2],)),
-        ("freshness", "overlap"),
+        ("drift", f"rewritten {PRICE}"),
     ),
     Fault(
         "events come after the cut",
         lines("a tenth moved 60 days ahead", moved(60, share=0.1), to=DAY),
         ("freshness", "after the cut"),
+        also=("completeness", "integrity"),
     ),
     Fault(
         "days are one late, as in another time zone",
         lines("moved by a day", moved(1), to=DAY),
         ("completeness", "missing days"),
+        also=("freshness",),
     ),
     Fault(
         "a year is wrong",
         lines("moved by a year", moved(365), to=DAY),
         ("freshness", "after the cut"),
+        also=("completeness", "expectations"),
     ),
     Fault(
         "two months have each other's name",
@@ -109,5 +116,6 @@ FAULTS = (
         "all lines are of one day",
         lines("set to one day", on_one_day, to=DAY),
         ("completeness", "fullest day"),
+        also=("freshness", "duplicates"),
     ),
 )
