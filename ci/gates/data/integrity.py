@@ -38,25 +38,31 @@ class Settings:
     # month has may be above the other months' own
     max_more_unknown: dict[str, float] = field(default_factory=dict)
     max_unknown: float = 0.5  # ceiling of that share in any month
+    group: tuple[str, ...] = ()  # columns that lines of one group share, as day and customer
+    max_group_change: float = 0.3  # ceiling: by what part a month's lines a group may be off
 
     def __post_init__(self) -> None:
+        _limits.refuse_negative(GATE, max_group_change=self.max_group_change)
         named = {f"max_more_unknown.{name}": v for name, v in self.max_more_unknown.items()}
         _limits.refuse_no_share(GATE, max_unknown=self.max_unknown, **named)
 
     def check(self, columns: Mapping[str, str]) -> None:
         """Refuses columns that are not declared."""
         _limits.refuse_unknown(f"{GATE}.max_more_unknown", self.max_more_unknown, columns)
+        _limits.refuse_unknown(f"{GATE}.group", self.group, columns)
         for one in self.dependencies:
             _limits.refuse_unknown(f"{GATE}.dependencies", (one.key, one.value), columns)
 
 
 def judge(evidence: DataEvidence, settings: Settings) -> Iterable[Finding | Offending]:
-    """One finding a dependency, one a column of ids."""
+    """One finding a dependency, one a column of ids, one on the size of groups."""
     for dependency in settings.dependencies:
         yield _dependency(evidence.reading.table, dependency)
     for name, more in settings.max_more_unknown.items():
         yield _unknown(evidence, name, more, settings.max_unknown)
-    if not settings.dependencies and not settings.max_more_unknown:
+    if settings.group:
+        yield _groups(evidence, settings)
+    if not (settings.dependencies or settings.max_more_unknown or settings.group):
         yield Finding(GATE, "skip", None, "a question", "nothing is asked", "settings")
 
 
@@ -107,6 +113,35 @@ def _unknown(evidence: DataEvidence, name: str, more: float, ceiling: float) -> 
     finding = _limits.within(GATE, where, shares[worst], limits, message, column=name)
     strange = alone.filter((alone.year == int(worst[:4])) & (alone.month == int(worst[5:])))
     return Offending(finding, table.semi_join(strange, name))
+
+
+def _groups(evidence: DataEvidence, settings: Settings) -> Finding:
+    """Whether groups are as large in each month as in the others: lines a basket, say."""
+    table, day = evidence.reading.table, evidence.days.column
+    where = f"lines a {' and '.join(settings.group)}"
+    if absent := [name for name in (day, *settings.group) if name not in table.columns]:
+        return _limits.absent(GATE, where, absent)
+    sizes = _sizes(table, day, settings.group)
+    if len(sizes) < 2:
+        return Finding(GATE, "skip", None, "two months", "there is no other month", where)
+    changes = {month: abs(size / _usual(sizes, month) - 1) for month, size in sizes.items()}
+    worst = max(changes, key=changes.__getitem__)
+    message = f"{worst} has {sizes[worst]:.2f} {where}, {_usual(sizes, worst):.2f} are usual"
+    limits = (None, settings.max_group_change)
+    return _limits.within(GATE, where, changes[worst], limits, message)
+
+
+def _sizes(table: Any, day: str, group: tuple[str, ...]) -> dict[str, float]:
+    """Month → lines a group."""
+    known = table.filter(table[day].notnull())
+    month = {"year": known[day].year(), "month": known[day].month()}
+    groups = known.group_by(**month, **{f"key {n}": known[name] for n, name in enumerate(group)})
+    lines = groups.aggregate(lines=known.count())
+    counts = lines.group_by(["year", "month"]).aggregate(
+        groups=lines.count(), lines=lines.lines.sum()
+    )
+    rows = sorted(counts.to_pyarrow().to_pylist(), key=lambda row: (row["year"], row["month"]))
+    return {f"{row['year']}-{row['month']:02d}": row["lines"] / row["groups"] for row in rows}
 
 
 def _alone(table: Any, day: str, name: str) -> Any:
