@@ -23,6 +23,7 @@ BATCH = 1 << 18  # rows that come from DuckDB at once
 CHUNK = 1 << 22  # characters that are decoded at once
 PATIENCE_S = 5.0  # for a Spark master to take a connection
 ADDRESS = re.compile(r"([^,/]+):([0-9]{1,5})")
+GLOB = re.compile(r"[*?\[\]{}\\]")  # means something in a path that an engine reads
 REASON = re.compile(r"^(?!\s+at ).*(Exception|Error|No such file|not found|not set).*$", re.M)
 NO_TABLE = "not a table of purchases"
 LOOK = "run 'slipway gate data': it says what is wrong"
@@ -66,7 +67,8 @@ class DuckDB:
         """The lines of a CSV file."""
         dialect = {"delim": ",", "quote": '"', "escape": '"', "auto_detect": False}
         columns = dict.fromkeys(names, "VARCHAR")
-        return self.backend.read_csv(str(path), columns=columns, header=True, **dialect)
+        where = GLOB.sub(r"[\g<0>]", str(path.resolve()))
+        return self.backend.read_csv(where, columns=columns, header=True, **dialect)
 
     def hold(self, table: Any) -> Any:
         """The same table, worked out once."""
@@ -110,8 +112,8 @@ class Spark:
         _decode(path)
         strict = {"mode": "FAILFAST", "quote": '"', "escape": '"', "enforceSchema": True}
         schema = ", ".join(f"`{name.replace('`', '``')}` STRING" for name in names)
-        where = path.resolve().as_uri()
-        return self.backend.read_csv(where, inferSchema=False, schema=schema, **strict)
+        where = GLOB.sub(r"\\\g<0>", str(path.resolve()))
+        return self.backend.read_csv(f"file://{where}", inferSchema=False, schema=schema, **strict)
 
     def hold(self, table: Any) -> Any:
         """The same table, worked out once; how it came about is forgotten, so plans stay small."""
@@ -165,8 +167,8 @@ def _session(settings: Engine, folder: Path) -> Any:
             session = builder.getOrCreate()
         session.sparkContext.setLogLevel("OFF")
     except Exception as error:  # of Py4J, PySpark or the system, as the case may be
-        said = REASON.search(log.read_text(errors="replace"))
-        reason = said[0].strip() if said else _first_line(error)
+        said = REASON.search(f"{log.read_text(errors='replace')}\n{error}")
+        reason = said[0].strip(": ") if said else _first_line(error)
         todo = "install Java 17, and name a master that answers"
         raise EngineError(f"Spark does not start: {reason[:200]}", where, todo) from error
     return session

@@ -88,6 +88,7 @@ KEYS = {
     "customers": ["customer"],
     "products": ["product"],
 }
+MAX_HEADER = 65_536  # bytes
 GROUP = 1 << 20  # rows of a Parquet row group
 Settings = tuple[params.Prepare, params.Window, params.Engine]
 
@@ -133,8 +134,9 @@ def headers_of(folder: Path) -> dict[Path, list[str]]:
 
 def _header(path: Path) -> list[str]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            names = next(csv.reader(stream, strict=True), [])
+        with path.open("rb") as stream:
+            line = stream.readline(MAX_HEADER).decode("utf-8-sig")
+        names = next(csv.reader([line], strict=True), [])
     except (csv.Error, UnicodeDecodeError) as error:
         raise _no_table("its first line cannot be read", path) from error
     for name in COLUMNS:

@@ -59,6 +59,7 @@ SPOILED: Mapping[str, tuple[Callable[[Path], None], int, str]] = {
     "no text": (no_text, 2, "not a table of purchases: it is not UTF-8"),
     "master": (under_a_strange_master, 4, "Spark does not start: "),
 }
+STRANGE = "a [b] *? {c} %20"  # what engines could take for a pattern of paths
 COMMANDS = """
 import json, os, sys
 from ml.errors import exit_code
@@ -90,7 +91,7 @@ def project(folder: Path, engine: str, months: Mapping[str, bytes]) -> Path:
 @pytest.fixture(scope="module")
 def on_duckdb(tmp_path_factory: pytest.TempPathFactory, months: dict[str, bytes]) -> Path:
     """What DuckDB prepared."""
-    folder = project(tmp_path_factory.mktemp("duckdb"), "duckdb", months)
+    folder = project(tmp_path_factory.mktemp(STRANGE), "duckdb", months)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert exit_code(prepare.main) == 0
@@ -100,7 +101,7 @@ def on_duckdb(tmp_path_factory: pytest.TempPathFactory, months: dict[str, bytes]
 @pytest.fixture(scope="module")
 def on_spark(tmp_path_factory: pytest.TempPathFactory, months: dict[str, bytes]) -> Path:
     """What Spark prepared, and beside it projects that it cannot prepare; `answers.json`."""
-    root = tmp_path_factory.mktemp("spark")
+    root = tmp_path_factory.mktemp(STRANGE)
     names = ["good", *SPOILED]
     for name in names:
         (root / name).mkdir()
