@@ -1,7 +1,7 @@
 """Measures what the README and `bench/README.md` claim, on the project as it stands.
 
-`python -m bench [delivery] [stages] [plan] [preparation] [images] [process] [docker]`, all of them by
-default. The first two need a delivered project (`make deliver`), images and docker need an engine and a
+`python -m bench [delivery] [stages] [plan] [preparation] [images] [gates] [process] [docker]`, all by
+default. The first two need a delivered project (`make deliver`), images and docker an engine and a
 registry to start: what is missing is said, and the rest goes on. Each pair is run alternately,
 `ROUNDS` times; the median counts, since machines are noisy.
 `python -m bench rows COUNT FOLDER` makes raw data of any size (`bench/rows.py`).
@@ -134,6 +134,13 @@ def images() -> Iterator[tuple[str, Figures]]:
         yield from images.measure(place)
 
 
+def gates() -> Iterator[tuple[str, Figures]]:
+    """The figures of gates over data beside plain Great Expectations and one scan."""
+    from . import gates
+
+    yield from gates.measure()
+
+
 def deploys(engine: str) -> Iterator[tuple[str, Figures]]:
     """The figures of releases under load on one engine."""
     from . import deploys, workplace
@@ -148,6 +155,7 @@ SECTIONS: dict[str, Callable[[], Iterator[tuple[str, Figures]]]] = {
     "plan": plan,
     "preparation": preparation,
     "images": images,
+    "gates": gates,
     "process": partial(deploys, "process"),
     "docker": partial(deploys, "docker"),
 }

@@ -9,11 +9,8 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -21,14 +18,13 @@ from rich.table import Table
 
 from slipway.records import write_atomically
 
-from .catalogue import FAMILIES, faults
+from .catalogue import FAMILIES
 from .good import GOOD
-from .harness import SEED, answer, bench, passed
+from .harness import SEED, Answer, Passed
 from .report import HEADER, Report, markdown, record, rows
+from .workers import Job, answered
 
 PLACE = re.compile(r"(<!-- measured: faults -->\n).*?(<!-- /measured: faults -->)", re.S)
-Job = tuple[str, str]  # fault or good, and its name
-CHUNK = 6  # jobs in a row that a worker gets: the slow ones are shared out, the data stay warm
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -69,38 +65,18 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
-def _run(jobs: list[Job], seed: int, workers: int, console: Console) -> tuple[Report, float]:
+def _run(jobs: Sequence[Job], seed: int, workers: int, console: Console) -> tuple[Report, float]:
     """Every job's answer, in the catalogue's order, and the cpu seconds of all workers."""
-    chunks = [tuple(jobs[n : n + CHUNK]) for n in range(0, len(jobs), CHUNK)]
-    found: dict[Job, Any] = {}
+    found: dict[Job, Answer | Passed] = {}
     cpu_s = 0.0
-    with _progress(len(jobs), console) as went, _pool(workers) as pool:
-        asked = [pool.submit(_ask, chunk, seed) for chunk in chunks]
-        for done in as_completed(asked):
-            answers, cost = done.result()
+    with _progress(len(jobs), console) as went:
+        for answers, cost in answered(jobs, seed, workers):
             found |= answers
             cpu_s += cost
             went(len(answers))
-    answers = tuple(found[job] for job in jobs if job[0] == "fault")
-    return Report(answers, tuple(found[job] for job in jobs if job[0] == "good"), seed), cpu_s
-
-
-def _pool(workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(max(1, workers), mp_context=get_context("spawn"))
-
-
-def _ask(jobs: Sequence[Job], seed: int) -> tuple[dict[Job, Any], float]:
-    """The answers to some jobs, in this worker; Great Expectations is imported once in it."""
-    before = time.process_time()
-    planted, good = faults(), {one.name: one for one in GOOD}
-    with bench() as place:
-        found = {
-            (kind, name): answer(place, planted[name], seed)
-            if kind == "fault"
-            else passed(place, good[name], seed)
-            for kind, name in jobs
-        }
-    return found, time.process_time() - before
+    every = [found[job] for job in jobs]
+    answers = tuple(one for one in every if isinstance(one, Answer))
+    return Report(answers, tuple(one for one in every if isinstance(one, Passed)), seed), cpu_s
 
 
 @contextmanager

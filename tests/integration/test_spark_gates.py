@@ -1,5 +1,6 @@
 """Gates on Spark give the verdicts that they give without it, byte for byte."""
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -50,8 +51,13 @@ def same(project: Project, *words: str) -> str:
     return one
 
 
+def blocked(said: str) -> set[str]:
+    """The gates that say no in a verdict."""
+    return {f["gate"] for f in json.loads(said)["findings"] if f["outcome"] == "block"}
+
+
 def test_good_raw_data_get_the_same_verdict(project: Project) -> None:
-    assert '"outcome":"block"' not in same(project, "data").replace(" ", "")
+    assert blocked(same(project, "data")) <= {"drift"}  # so few customers drift by chance
 
 
 def spoil(data: Path) -> None:
@@ -85,11 +91,11 @@ def test_spoilt_raw_data_get_the_same_verdict(project: Project, tmp_path: Path) 
 def test_data_without_a_row_get_the_same_verdict(project: Project, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     said = same(project, "data", "--data", str(tmp_path / "data"))
-    assert '"outcome":"block"' in said.replace(" ", "")
+    assert {"files", "completeness", "expectations"} <= blocked(said)
 
 
 def test_good_prepared_tables_get_the_same_verdict(project: Project) -> None:
-    assert '"outcome":"block"' not in same(project, "prepared").replace(" ", "")
+    assert not blocked(same(project, "prepared"))
 
 
 def test_spoilt_prepared_tables_get_the_same_verdict(project: Project) -> None:

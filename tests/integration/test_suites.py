@@ -603,6 +603,7 @@ BROKEN: Mapping[str, tuple[str | None, str]] = {
     "missing": (None, "No module named"),
     "unparseable": ("def", "SyntaxError"),
     "failing": ("raise RuntimeError('no licence')", "no licence"),
+    "leaving": ("raise SystemExit(0)", "SystemExit"),
     "redefining": (
         "import great_expectations.expectations as e\n"
         "class ExpectColumnValuesToBeBetween(e.ExpectColumnValuesToBeBetween):\n    pass\n",

@@ -175,8 +175,18 @@ def _asked_plainly(table: Any, seen: Shown, expectations: Sequence[Expectation])
     ]
     details = great.answers(frame, [expectations[place] for place in doubtful], "COMPLETE")
     for place, detail in zip(doubtful, details, strict=True):
-        answers[place] = replace(detail, rows=_rows(table, seen, detail))
+        result = _sampled(detail.result)
+        answers[place] = replace(detail, result=result, rows=_rows(table, seen, detail))
     return answers
+
+
+def _sampled(result: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The result, its samples not those of the first rows: engines give rows in any order."""
+    found = (result or {}).get("unexpected_list")
+    if result is None or found is None:
+        return result
+    samples = weighed.most_frequent((value, 1) for value in found)
+    return {**result, "partial_unexpected_list": samples}
 
 
 def _rows(table: Any, seen: Shown, answer: Answer) -> Any:
