@@ -87,6 +87,14 @@ def test_a_header_shows_no_value(name: str) -> None:
     assert secret not in f"{finding}"
 
 
+def test_nothing_has_no_sign() -> None:
+    """Else rows that differ by it alone stand in whatever order they came, and so does evidence."""
+    column = pa.array(["-0", "0", "-0.0", "-1e-400"]).dictionary_encode()
+    table, malformed = tables.typed(pa.table({"PRICE": column}), {"PRICE": "number"})
+    assert [str(value) for value in table["PRICE"].to_pylist()] == ["0.0"] * 4
+    assert malformed == {"PRICE": 0}
+
+
 def test_a_month_of_any_year_has_seven_characters() -> None:
     table = ibis.memtable(pa.table({"DAY": [date(1, 1, 1)]}).cast(pa.schema({"DAY": pa.date32()})))
     days = _days.read(table.mutate(DAY=table.DAY.cast("timestamp")), {"DAY": "date %Y"})
