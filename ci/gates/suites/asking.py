@@ -20,8 +20,10 @@ from .parsed import Expectation, Suite
 from .shown import Shown, View
 
 BOUNDS = ("min_value", "max_value")
-LISTS = ("value_set", "value_pairs_set", "quantile_ranges", "regex", "regex_list", "type_list")
-LISTS += ("column_set", "column_list", "like_pattern_list")
+LISTS = (
+    *("value_set", "value_pairs_set", "quantile_ranges", "regex", "regex_list", "type_list"),
+    *("column_set", "column_list", "like_pattern_list"),
+)
 NOTHING: tuple[Any, ...] = (None, [], {}, "")
 
 
