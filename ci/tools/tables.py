@@ -281,7 +281,7 @@ def _parser(kind: str, key: str) -> Parser:
 
 def _number(text: str) -> float | None:
     value = float(text) if NUMBER.fullmatch(text) else math.nan
-    return value if math.isfinite(value) else None
+    return value + 0.0 if math.isfinite(value) else None  # -0.0 and 0.0 have no order of their own
 
 
 def _is_format(pattern: str) -> bool:

@@ -21,7 +21,8 @@ from slipway.gates.data import (
     schema,
 )
 from slipway.gates.offending import Offending
-from slipway.stages.subjects import data
+from slipway.records import digest_tree
+from slipway.stages.subjects import data, prepared
 from slipway.tools import folders, tables
 from slipway.tools.frames import Duck
 from slipway.typed import Mismatch
@@ -34,6 +35,24 @@ def test_a_file_whose_name_is_no_text_is_named_all_the_same(tmp_path: Path) -> N
     (tmp_path / os.fsdecode(b"\xff.csv")).write_bytes(RAW)
     (name,) = data._hashes(tmp_path)
     assert limits.files({name: "sha256:1"}) == {"\\udcff.csv": "sha256:1"}
+
+
+def test_a_folder_with_such_a_file_has_a_digest_of_its_own(tmp_path: Path) -> None:
+    digests = set()
+    for number, name in enumerate((b"\xff.csv", b"\xfe.csv", b"f.csv")):
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        (folder / os.fsdecode(name)).write_bytes(RAW)
+        digests.add(digest_tree(folder))
+    assert len(digests) == 3
+
+
+def test_endless_counts_say_nothing_of_what_was_cleaned(tmp_path: Path) -> None:
+    (tmp_path / "cleaning.json").write_text(
+        '{"dataset": "md5:1", "rows": {"raw": 1e400}, "rules": []}'
+    )
+    reading = prepared._read_all(Duck(), tmp_path)
+    assert reading.problems == {"cleaning.json": "it does not say what was cleaned"}
 
 
 def test_a_folder_that_stands_elsewhere_is_no_part_of_the_data(tmp_path: Path) -> None:
@@ -85,6 +104,14 @@ def test_a_header_shows_no_value(name: str) -> None:
     finding = schema._header(RawFile("2000-11.csv", header=header), ("DAY", "WHO", "ITEM"))
     assert finding.outcome == "block"
     assert secret not in f"{finding}"
+
+
+def test_nothing_has_no_sign() -> None:
+    """Else rows that differ by it alone stand in whatever order they came, and so does evidence."""
+    column = pa.array(["-0", "0", "-0.0", "-1e-400"]).dictionary_encode()
+    table, malformed = tables.typed(pa.table({"PRICE": column}), {"PRICE": "number"})
+    assert [str(value) for value in table["PRICE"].to_pylist()] == ["0.0"] * 4
+    assert malformed == {"PRICE": 0}
 
 
 def test_a_month_of_any_year_has_seven_characters() -> None:
