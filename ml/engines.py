@@ -50,7 +50,7 @@ def opened(settings: Engine) -> Iterator[Connection]:
         with _spark(settings) as spark:
             yield spark
     else:
-        with _duckdb() as duckdb:
+        with _duckdb(settings) as duckdb:
             yield duckdb
 
 
@@ -78,19 +78,22 @@ class DuckDB:
 
 
 @contextmanager
-def _duckdb() -> Iterator[DuckDB]:
+def _duckdb(settings: Engine) -> Iterator[DuckDB]:
     import duckdb
     import ibis
 
     with tempfile.TemporaryDirectory(prefix="prepare-") as folder, ExitStack() as stack:
-        backend = ibis.duckdb.connect(threads=THREADS, temp_directory=folder)
+        memory = {"memory_limit": f"{settings.memory_mb}MiB", "temp_directory": folder}
+        backend = ibis.duckdb.connect(threads=THREADS, **memory)
         stack.callback(backend.disconnect)
+        backend.raw_sql("SET enable_progress_bar = false")
         try:
             yield DuckDB(backend)
         except duckdb.InvalidInputException as error:
             raise _no_table(str(error), r'file = (.+)|file "([^"]+)"') from error
         except duckdb.Error as error:
-            raise EngineError(_first_line(error), "DuckDB", "give it memory and disk") from error
+            where, todo = f"DuckDB, {FILE}: engine.memory_mb", "give it more memory or disk"
+            raise EngineError(_first_line(error), where, todo) from error
 
 
 @dataclass(frozen=True)
@@ -174,7 +177,7 @@ def _configuration(settings: Engine, folder: Path) -> dict[str, str]:
         "spark.sql.shuffle.partitions": "4",
     }
     return {
-        "spark.driver.memory": f"{settings.spark_memory_mb}m",
+        "spark.driver.memory": f"{settings.memory_mb}m",
         "spark.driver.maxResultSize": "0",  # the tables come here as a whole
         "spark.local.dir": str(folder),
         "spark.sql.warehouse.dir": str(folder / "warehouse"),

@@ -4,6 +4,7 @@ Files are read here, piece by piece and by the same readers and parsers as witho
 both engines hold the same rows. Spark gets them as Parquet files in its session's folder.
 """
 
+import functools
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,9 +35,10 @@ class Spark:
         import ibis
 
         self._session = spark.session(project)
-        self._engine = ibis.pyspark.connect(self._session)
-        for asking in ("execute", "to_pyarrow", "to_pyarrow_batches"):
-            setattr(self._engine, asking, spark.explained(getattr(self._engine, asking)))
+        self._engine = engine = ibis.pyspark.connect(self._session)
+        engine.to_pyarrow = spark.explained(functools.partial(_to_arrow, engine))
+        engine.execute = spark.explained(engine.execute)
+        engine._register_in_memory_table = functools.partial(_from_arrow, engine)
 
     def csv(self, path: Path, columns: Mapping[str, str]) -> Part:
         """As `Engine.csv`; a file with malformed values is read twice, to keep their texts."""
@@ -65,6 +67,26 @@ class Spark:
         quoted = ["`" + name.replace("`", "``") + "`" for name in names]
         files.select(quoted).createOrReplaceTempView(view)
         return self._engine.table(view)
+
+
+def _to_arrow(
+    engine: Any, expression: Any, /, *, params: Any = None, limit: Any = None, **_: Any
+) -> Any:
+    """What an expression comes to, as Arrow: ibis' own way over pandas takes NaN for null."""
+    engine._run_pre_execute_hooks(expression)
+    table = expression.as_table()
+    with engine._safe_raw_sql(engine.compile(table, params=params, limit=limit)) as query:
+        found = query.toArrow()
+    return expression.__pyarrow_result__(found.cast(table.schema().to_pyarrow()))
+
+
+def _from_arrow(engine: Any, op: Any) -> None:
+    """Makes rows of this process known to Spark: ibis' own way over pandas takes null for NaN."""
+    from ibis.backends.pyspark.datatypes import PySparkSchema
+
+    rows = op.data.to_pyarrow(op.schema)
+    known = engine._session.createDataFrame(rows, schema=PySparkSchema.from_ibis(op.schema))
+    known.createOrReplaceTempView(op.name)
 
 
 def _copied(path: Path, columns: Mapping[str, str], keep: Collection[str]) -> Part:

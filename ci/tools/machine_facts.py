@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from ..config import Project
+from ..config import Project, java
 from ..errors import SlipwayError
 from . import daemons, docker_host, engines
 from .process import run
@@ -62,6 +62,9 @@ class Machine:
     gpu_runtime: bool  # the Docker engine's
     future_s: float  # how far the last commit is ahead of the clock
     browser: str
+    # of a project whose gates ask Spark; empty: it is not there
+    java: str = ""  # the first line of its version
+    pyspark: str = ""  # its version
 
 
 def measure(project: Project) -> Machine:
@@ -85,7 +88,16 @@ def measure(project: Project) -> Machine:
         gpu_runtime=_runtime(project),
         future_s=_future_s(project) if programs["git"] else 0.0,
         browser=next((found for found in map(shutil.which, BROWSERS) if found), ""),
+        **(_spark(project) if project.config.data.engine == "spark" else {}),
     )
+
+
+def _spark(project: Project) -> dict[str, str]:
+    """What Spark needs of a machine; elsewhere nobody asks."""
+    found = {"java": _version(project, java()) if java() else ""}
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        found["pyspark"] = metadata.version("pyspark")
+    return found
 
 
 def _version(project: Project, name: str) -> str:

@@ -22,6 +22,7 @@ from . import locks
 
 T = TypeVar("T")
 CONNECT_S = 10.0  # for a master to take a connection
+THREAD = "spark-"
 END_S = 10.0  # for Java to end by itself
 NODE = re.compile(r"([^:,/]+):(\d+)")
 SAID = re.compile(r"Reason: (.+)|Caused by: (.+)|Exception: (.+)|(Error: .+)")
@@ -107,7 +108,7 @@ def bounded(work: Callable[[], T], limit_s: float, name: str) -> T:
         except BaseException as error:
             errors.append(error)
 
-    thread = threading.Thread(target=run, name=f"spark-{name}", daemon=True)
+    thread = threading.Thread(target=run, name=THREAD + name, daemon=True)
     thread.start()
     thread.join(limit_s)
     if errors:
@@ -115,6 +116,13 @@ def bounded(work: Callable[[], T], limit_s: float, name: str) -> T:
     if not answers:
         raise TimeoutError(f"no answer within {limit_s:g} s")
     return answers[0]
+
+
+def _join(name: str) -> None:
+    """Lets a call that was given up end, once what it waited for is gone."""
+    for thread in threading.enumerate():
+        if thread.name == THREAD + name:
+            thread.join(END_S)
 
 
 def _started(project: Project) -> Live:
@@ -133,6 +141,7 @@ def _started(project: Project) -> Live:
         why = _reason(own, error)
         for gateway in gateways:
             _kill(gateway)
+        _join("start")
         lease.close()
         shutil.rmtree(own, ignore_errors=True)
         todo = f"start the cluster, mend [data] spark_master, {ELSE}"
@@ -208,6 +217,7 @@ def _properties(data: Data, own: Path) -> dict[str, str]:
         "spark.master": data.spark_master,
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
+        "spark.driver.maxResultSize": "0",  # its memory is the limit
         "spark.driver.memory": data.spark_memory,
         "spark.driver.extraJavaOptions": "-Duser.timezone=UTC",
         "spark.executor.extraJavaOptions": "-Duser.timezone=UTC",
@@ -225,7 +235,7 @@ def _kill(gateway: Any) -> None:
     """Ends Java: it goes when its input is closed, or else it is made to."""
     from pyspark import SparkContext
 
-    SparkContext._gateway = SparkContext._jvm = None
+    SparkContext._gateway = SparkContext._jvm = SparkContext._active_spark_context = None
     with contextlib.suppress(Exception):
         gateway.shutdown()
     gateway.proc.stdin.close()

@@ -312,7 +312,7 @@ def test_the_prepared_gate_stops(project: Project, prepared: Path, name: str) ->
     verdict = judged(project, "prepared")
     assert findings <= blocked(verdict)
     gates = {f["gate"] for f in verdict["findings"]}
-    assert {"completeness", "expectations", "integrity"} == gates
+    assert gates == {"completeness", "expectations", "integrity", "leakage", "suites"}
 
 
 def test_good_prepared_data_passes(project: Project, prepared: Path) -> None:

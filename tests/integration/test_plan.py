@@ -133,7 +133,7 @@ def test_half_a_remote_is_seen_made_again_and_sent_again(done: Checkout, tmp_pat
     plan = planned(clone)
     assert plan.stale == {"train": "models/candidate lacks 1 of 3 objects: weights.bin"}
     assert plan.missing == {"data": "lacks 1 of 3 objects: 2001-01.csv"}
-    assert "ran: train" in clone.slipway("repro").out
+    assert "ran: reference, train" in clone.slipway("repro").out
     refused = clone.slipway("data", "pull", code=5).err
     assert "data lacks 1 of 3 objects: 2001-01.csv" in refused
     assert len(refused.strip().splitlines()) == 3
@@ -153,6 +153,14 @@ def test_what_is_lost_behind_a_stage_that_always_runs_is_made_again(
     assert contents(remote_of(done)) == whole
 
 
+def told(err: str) -> list[str]:
+    """The three lines of an error, behind what DVC stages that ran before it said."""
+    lines = err.strip().splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("slipway: "))
+    assert len(lines) - first == 3
+    return lines[first:]
+
+
 def test_a_commit_whose_data_is_nowhere_is_refused_by_name(done: Checkout, tmp_path: Path) -> None:
     branch_with(done, "code", "ml/step.py", 'm"', 'n"')
     shutil.rmtree(remote_of(done))
@@ -160,11 +168,10 @@ def test_a_commit_whose_data_is_nowhere_is_refused_by_name(done: Checkout, tmp_p
     said = clone.slipway("plan").out
     assert "missing   data (md5:" in said
     for words in (("repro",), ("data", "pull")):
-        refused = clone.slipway(*words, code=5).err.strip().splitlines()
-        assert len(refused) == 3
+        refused = told(clone.slipway(*words, code=5).err)
         assert "data of this commit cannot be had" in refused[0]
         assert "data.dvc names md5:" in refused[1]
-    assert not (clone.root / "models").exists()
+    assert not (clone.root / "models/candidate").exists()
 
 
 def test_a_remote_that_does_not_answer_leaves_a_plan_and_no_model(
@@ -182,7 +189,7 @@ def test_a_remote_that_does_not_answer_leaves_a_plan_and_no_model(
     assert plan.stale["train"] == "models/candidate is not here, and the remote does not answer"
     refused = clone.slipway("repro", code=4).err
     assert "the remote" in refused
-    assert not (clone.root / "models").exists()
+    assert not (clone.root / "models/candidate").exists()
 
 
 def test_a_remote_that_takes_the_connection_and_says_nothing_is_not_waited_for(
@@ -279,7 +286,7 @@ def test_what_dvc_cannot_read_is_a_wrong_configuration(
 ) -> None:
     (done.root / name).write_text(text)
     for words in (("plan",), ("repro",)):
-        assert len(done.slipway(*words, code=2).err.strip().splitlines()) == 3
+        told(done.slipway(*words, code=2).err)
 
 
 def test_what_dvc_has_read_of_the_lock_is_what_the_lock_says(done: Checkout) -> None:
@@ -304,7 +311,7 @@ def test_a_plan_without_parameters_says_which_are_missing(done: Checkout) -> Non
     refused = done.slipway("plan", code=2).err.strip().splitlines()
     assert "Parameters 'prepare' are missing from 'params.yaml'" in refused[0]
     assert not (done.root / "delivery/plan.json").exists()
-    assert len(done.slipway("repro", code=2).err.strip().splitlines()) == 3
+    told(done.slipway("repro", code=2).err)
 
 
 def test_stages_that_wait_for_each_other_are_named(done: Checkout) -> None:
@@ -379,3 +386,25 @@ def test_data_of_other_dvc_files_is_brought_too_and_never_overwritten(
     shutil.rmtree(remote_of(done))
     bare = fresh(done, tmp_path / "bare")
     assert "holidays.csv is neither here" in bare.slipway("repro", code=5).err
+
+
+def test_what_the_ledger_says_anew_reaches_a_clone_that_has_no_data(
+    done: Checkout, tmp_path: Path
+) -> None:
+    clone = fresh(done, tmp_path / "ci")
+    change(
+        clone, "dvc.yaml", "slipway reference", "mkdir -p models && echo 7 > models/reference.json"
+    )
+    assert "gate-data" in clone.slipway("repro", "gate-data").out
+    assert (clone.root / "data" / "2001-01.csv").exists()  # it was judged again, and read
+    assert clone.slipway("repro", "gate-data").out == "ran: reference\n"
+
+
+def test_a_pipeline_without_a_reference_works_as_before(done: Checkout) -> None:
+    text = (done.root / "dvc.yaml").read_text()
+    start, end = text.index("  reference:"), text.index("  gate-data:")
+    without = text[:start] + text[end:]
+    (done.root / "dvc.yaml").write_text(without.replace(", models/reference.json", ""))
+    done.slipway("repro", "gate-data")
+    assert set(planned(done).reused) >= {"gate-data", "train", "champion"}
+    assert done.slipway("repro").out == "ran: champion\n"

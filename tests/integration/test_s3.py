@@ -99,7 +99,7 @@ def test_what_is_missing_in_the_bucket_is_named_and_sent_again(
     clone = fresh(done, tmp_path / "ci")
     plan = json.loads(clone.slipway("plan", "--json").out)
     assert plan["stale"] == {"train": "models/candidate lacks 1 of 3 objects: weights.bin"}
-    assert clone.slipway("repro").out == "ran: train, champion\n"
+    assert clone.slipway("repro").out == "ran: reference, train, champion\n"
     assert buckets.keys(server) == before
 
 
@@ -130,5 +130,5 @@ def test_a_pull_request_without_credentials_makes_what_the_shared_cache_lacks(
     plan = json.loads(request.slipway("plan", "--json").out)
     assert plan["restored"]["prepare"] == "the shared cache"
     assert plan["stale"]["train"] == "params.yaml:train.epochs modified"
-    assert request.slipway("repro").out == "ran: train, champion, evaluate, gate-model\n"
+    assert request.slipway("repro").out == "ran: reference, train, champion, evaluate, gate-model\n"
     assert buckets.keys(server) == before

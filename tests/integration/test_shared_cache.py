@@ -166,7 +166,7 @@ def test_a_pull_request_reads_what_is_shared_and_writes_only_its_own(
     request = agent(done, tmp_path / "request", "change", CHANGE_ID="7")
     plan = json.loads(request.slipway("plan", "--json").out)
     assert plan["restored"]["prepare"] == "the shared cache"
-    assert request.slipway("repro").out == "ran: train, champion, evaluate, gate-model\n"
+    assert request.slipway("repro").out == "ran: reference, train, champion, evaluate, gate-model\n"
     assert contents(request.root / ".dvc/cache/files")
     assert contents(cache_of(done)) == shared
     assert not remote_of(done).exists()
@@ -273,7 +273,7 @@ def test_of_two_builds_at_once_one_is_killed_and_the_other_is_right(
         first.send_signal(signal.SIGKILL)
         out, err = second.communicate(timeout=120)
         assert second.returncode == 0, err
-    assert out == "ran: train, champion, evaluate, gate-model\n"
+    assert out == "ran: reference, train, champion, evaluate, gate-model\n"
     assert damaged(cache_of(done)) == damaged(remote_of(done)) == []
     assert (other.root / "models/candidate/weights.bin").read_bytes().startswith(b"{")
     again = killed.slipway("repro")

@@ -56,11 +56,25 @@ def test_a_default_is_used_where_nothing_is_said() -> None:
         (("port = 1", "[image]\nbase = 'python:3.11'"), "'python:3.11' is not name@sha256"),
         (("port = 1", "[image]\nproxy = 'nginx'"), "'nginx' is not name@sha256"),
         (("port = 1", "[retention]\nreleases = 0"), "retention.releases: not at least 1"),
+        (("port = 1", "[data]\nengine = 'sparc'"), "found 'sparc'; did you mean 'spark'"),
+        (("port = 1", "[data]\nspark_master = 'locl[2]'"), "'locl\\[2\\]' is none of local"),
+        (("port = 1", "[data]\nspark_memory = '2 GB'"), "data.spark_memory: '2 GB' is not like 2g"),
+        (("port = 1", "[data]\nspark_start_s = 0"), "data.spark_start_s: not above 0"),
+        (("port = 1", "[data.spark]\nmemory = '2g'"), "properties begin with 'spark.'"),
     ],
 )
 def test_a_mistake_is_named_with_its_key(change: tuple[str, str], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         settings.parse(GOOD.replace(*change, 1))
+
+
+@pytest.mark.parametrize(
+    "master",
+    ["local", "local[*]", "local[4,2]", "spark://a:7077,b.c:7077", "yarn", "k8s://https://x:6443"],
+)
+def test_every_kind_of_spark_master_can_be_named(master: str) -> None:
+    text = GOOD + f'[data]\nspark_master = "{master}"\n'
+    assert settings.parse(text).data.spark_master == master
 
 
 @given(st.text())

@@ -96,6 +96,27 @@ def test_git_has_to_be_recent(number: str, good: bool) -> None:
     assert wrong(checks) == ({} if good else {"git": "missing"})
 
 
+@pytest.mark.parametrize(
+    ("java", "pyspark", "lacking"),
+    [
+        ("openjdk 17.0.15 2025-04-15", "4.0.5", set()),
+        ("openjdk 21 2023-09-19", "4.0.5", set()),
+        ("openjdk 11.0.2 2019-01-15", "4.0.5", {"Java"}),
+        ("", "4.0.5", {"Java"}),
+        ("openjdk 17.0.15 2025-04-15", "", {"pyspark"}),
+    ],
+)
+def test_java_and_pyspark_are_asked_for_where_gates_ask_spark(
+    java: str, pyspark: str, lacking: set[str]
+) -> None:
+    machine = replace(WELL, java=java, pyspark=pyspark)
+    data = replace(PROJECT.config.data, engine="spark")
+    project = replace(PROJECT, config=replace(PROJECT.config, data=data))
+    assert wrong(list(of_machine.judge(project, machine))) == dict.fromkeys(lacking, "missing")
+    names = {one.name for one in of_machine.judge(PROJECT, machine)}
+    assert not names & {"Java", "pyspark"}
+
+
 def test_an_environments_own_service_may_hold_its_port() -> None:
     port = {"staging": Port(8101, free=False, ours=True, holder="")}
     assert wrong(list(of_machine.judge(PROJECT, replace(WELL, ports=port)))) == {}

@@ -87,6 +87,16 @@ LOOSE: dict[str, Case] = {
         [expect("column_max_to_be_between", column="DAY", max_value="2002-12-31")],
         ["max_value"],
     ),
+    "an earlier day is written so that it sorts behind": (
+        [expect("column_min_to_be_between", column="DAY", min_value="2000-11-01T00:00:00")],
+        [expect("column_min_to_be_between", column="DAY", min_value="31 Dec 1900")],
+        ["min_value"],
+    ),
+    "a later day is the floor": (
+        [expect("column_min_to_be_between", column="DAY", min_value="2000-11-01T00:00:00")],
+        [expect("column_min_to_be_between", column="DAY", min_value="2000-11-02")],
+        [],
+    ),
     "one bound is tightened, another loosened": (
         [between(min_value=1, max_value=9)],
         [between(min_value=2, max_value=10)],
@@ -95,6 +105,11 @@ LOOSE: dict[str, Case] = {
     "the limit itself may be": (
         [between(min_value=1, strict_min=True)],
         [between(min_value=1)],
+        ["strict_min"],
+    ),
+    "the limit itself may be, said as a text": (
+        [between(min_value=1, strict_min=True)],
+        [between(min_value=1, strict_min="false")],
         ["strict_min"],
     ),
     "equal is enough": (
@@ -244,7 +259,12 @@ def test_every_kind_of_the_library_is_known_or_counts_as_loosened_by_any_change(
 
 DAY = date(2026, 11, 25)
 YES = accepted.Accepted(
-    "raw", "PRICE: expect_column_values_to_be_between", "wholesale", "Ann", "2026-12-31"
+    "raw",
+    "PRICE: expect_column_values_to_be_between",
+    "wholesale",
+    "Ann",
+    "2026-12-31",
+    "2026-11-25",
 )
 LOWER = between(min_value=0, max_value=9, mostly=0.9)
 
@@ -306,7 +326,7 @@ def test_what_is_tightened_or_added_passes_and_is_listed() -> None:
 def test_what_is_accepted_warns_and_says_by_whom_why_and_until_when() -> None:
     finding = judged([LOWER], YES, raw=[PRICE])["raw PRICE: expect_column_values_to_be_between"]
     assert finding.outcome == "warn"
-    for word in ("Ann", "wholesale", "2026-12-31"):
+    for word in ("Ann", "wholesale", "2026-11-25", "2026-12-31"):
         assert word in finding.message
         assert word in finding.measured.values()
 
@@ -340,11 +360,16 @@ def test_an_acceptance_ends_with_its_last_day() -> None:
     assert "2027-01-01" in over.message
 
 
+def test_an_acceptance_whose_end_cannot_be_read_is_over() -> None:
+    odd = Finding("suites", "warn", {accepted.UNTIL: "(masked)"}, "", "", "raw")
+    assert [finding.outcome for finding in accepted.on_the_day((odd,), DAY)] == ["block"]
+
+
 def test_the_day_changes_no_other_finding() -> None:
     others = (
         Finding("suites", "block", "min_value 1 → 0", "", "", "raw"),
         Finding("expectations", "warn", {accepted.UNTIL: "2000-01-01"}, "", "", "raw"),
-        Finding("suites", "pass", {"accepted until": None}, "", "", "raw"),
+        Finding("suites", "pass", {"change": "x"}, "", "", "raw"),
     )
     assert accepted.on_the_day(others, DAY) == others
 
@@ -389,6 +414,7 @@ WRONG = {
     "a day in another form": {"until": "20261231"},
     "a week": {"until": "2026-W01-1"},
     "no suite": {"suite": ""},
+    "no day on which": {"on": "yesterday"},
     "an unknown key": {"untill": "2026-12-31"},
     "a day that is no text": {"until": DAY},
 }

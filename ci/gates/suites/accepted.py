@@ -18,6 +18,15 @@ GATE = "suites"
 UNTIL = "accepted until"
 
 
+def _day(text: Any) -> date | None:
+    """The day that a text names; None if none, or in another form."""
+    try:
+        day = date.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return day if day.isoformat() == text else None
+
+
 @dataclass(frozen=True)
 class Accepted:
     """One loosened expectation that somebody answers for."""
@@ -27,18 +36,17 @@ class Accepted:
     reason: str  # why
     by: str  # who
     until: str  # the last day on which it holds, YYYY-MM-DD
+    on: str = ""  # the day on which it was accepted, YYYY-MM-DD
     change: str = ""  # the change as the finding says it; empty: whatever was loosened there
 
     def __post_init__(self) -> None:
         for key in ("suite", "expectation", "reason", "by"):
             if not getattr(self, key).strip():
                 raise Mismatch(f"accepted.{key}", "it is empty")
-        try:
-            known = date.fromisoformat(self.until).isoformat() == self.until
-        except ValueError:
-            known = False
-        if not known:
-            raise Mismatch("accepted.until", f"'{self.until}' is no day: write YYYY-MM-DD")
+        for key in ("until", *(["on"] if self.on else [])):
+            if _day(getattr(self, key)) is None:
+                wrong = f"'{getattr(self, key)}' is no day: write YYYY-MM-DD"
+                raise Mismatch(f"accepted.{key}", wrong)
 
     def covers(self, name: str, change: Change) -> bool:
         """Whether it is this change of this suite that it accepts."""
@@ -102,7 +110,10 @@ def _change(subject: str, version: str, name: str, change: Change, by: Accepted 
         )
         return Finding(GATE, "block", change.what, expected, message, where, change.column)
     measured = {"change": change.what, "by": by.by, "reason": by.reason, UNTIL: by.until}
-    message = f"less strict than in {version}, accepted by {by.by} until {by.until}: {by.reason}"
+    measured |= {"on": by.on} if by.on else {}
+    when = f" on {by.on}" if by.on else ""
+    message = f"less strict than in {version}, accepted by {by.by}{when} until {by.until}: "
+    message += by.reason
     return Finding(GATE, "warn", measured, expected, message, where, change.column)
 
 
@@ -121,8 +132,10 @@ def on_the_day(findings: Iterable[Finding], today: date) -> tuple[Finding, ...]:
 def _on_the_day(finding: Finding, today: date) -> Finding:
     if finding.gate != GATE or not isinstance(finding.measured, Mapping):
         return finding
-    until = finding.measured.get(UNTIL)
-    if not isinstance(until, str) or date.fromisoformat(until) >= today:
+    if UNTIL not in finding.measured:
+        return finding
+    until = _day(finding.measured[UNTIL])
+    if until is not None and until >= today:
         return finding
     message = f"{finding.message} (today is {today.isoformat()}, so that is over)"
     return replace(finding, outcome="block", message=message)

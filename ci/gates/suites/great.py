@@ -59,7 +59,7 @@ def warm_up() -> threading.Thread:
     """
     importlib.import_module("pandas")
     importlib.import_module("pyarrow.pandas_compat")
-    thread = threading.Thread(target=_importing, daemon=True)
+    thread = threading.Thread(target=_importing)
     thread.start()
     return thread
 
@@ -97,7 +97,7 @@ def _register(custom: Custom) -> None:
         where = "delivery.toml [data] expectations"
         try:
             _imported(module)
-        except Exception as error:  # it is the user's code: anything may come out of it
+        except (Exception, SystemExit) as error:  # the user's code: anything may come out of it
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
             raise ConfigError(
                 f"cannot import {module}: {reason}", where, "mend the module or its name"

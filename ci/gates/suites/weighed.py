@@ -4,7 +4,8 @@ Success is decided by the very formula of the library, with its denominators: wh
 where nulls are asked about, and nowhere else; a pair counts as `ignore_row_if` says.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -114,9 +115,24 @@ def _result(
     pairs = zip(
         found.times[wrong].tolist(), found.rows.filter(wrong).select(names).to_pylist(), strict=True
     )
-    first = sorted(pairs, key=lambda pair: (-pair[0], str(pair[1])))[:SAMPLES]
-    values = [tuple(row.values()) if len(names) > 1 else row[names[0]] for _, row in first]
-    return {**result, "partial_unexpected_list": values}
+    values = ((tuple(row.values()) if len(names) > 1 else row[names[0]], n) for n, row in pairs)
+    return {**result, "partial_unexpected_list": most_frequent(values)}
+
+
+def most_frequent(values: Iterable[tuple[Any, int]]) -> list[Any]:
+    """The values that are shown of all: those that occur most often, whatever order they came in.
+
+    Args:
+        values: pairs of a value and how often it occurs; a value may come up again.
+    """
+    times: Counter[str] = Counter()
+    known: dict[str, Any] = {}
+    for value, count in values:
+        text = str(great.plain(value))
+        times[text] += count
+        known.setdefault(text, value)
+    first = sorted(times, key=lambda text: (-times[text], text))[:SAMPLES]
+    return [known[text] for text in first]
 
 
 def same_rows(table: Any, values: Any) -> Any:

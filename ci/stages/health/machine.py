@@ -6,10 +6,11 @@ from ...config import Project
 from ...settings import FILE
 from ...tools.machine_facts import Folder, Machine, Port
 from ...tools.reach import Reached
-from . import Check, check
+from . import Check, check, version_of
 
 PYTHONS = ((3, 11), (3, 13))
 GIT = (2, 25)
+JAVA = (17,)
 FREE_GB = 10.0  # packages 2 GB, a base and a runtime 1 GB, data, models, images
 MEMORY_GB = 4.0  # for training beside the tests
 MAX_FUTURE_S = 60.0
@@ -18,6 +19,8 @@ MAX_FUTURE_S = 60.0
 def judge(project: Project, machine: Machine) -> Iterator[Check]:
     """One check for each thing that a delivery needs of its machine."""
     yield from _programs(machine)
+    if project.config.data.engine == "spark":
+        yield from _spark(machine)
     yield from _room(machine)
     yield from _secrets(machine)
     for name, port in machine.ports.items():
@@ -76,6 +79,29 @@ def _programs(machine: Machine) -> Iterator[Check]:
         needed="for the tests that look at the report; they are skipped without one",
         mend="apt-get install chromium chromium-driver",
         otherwise="warn",
+    )
+
+
+def _spark(machine: Machine) -> Iterator[Check]:
+    """What gates need that ask Spark; each row names the way without it, too."""
+    words = machine.java.split()
+    number = words[1] if len(words) > 1 else ""
+    other = f'or set [data] engine = "pandas" in {FILE}'
+    yield check(
+        "programs",
+        "Java",
+        version_of(number) >= JAVA,
+        measured=machine.java or "not there",
+        needed='17 or later, for [data] engine = "spark"',
+        mend=f"apt-get install openjdk-17-jre-headless, {other}",
+    )
+    yield check(
+        "programs",
+        "pyspark",
+        bool(machine.pyspark),
+        measured=machine.pyspark or "not there",
+        needed='for [data] engine = "spark"',
+        mend=f"make env, {other}",
     )
 
 

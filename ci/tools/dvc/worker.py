@@ -106,14 +106,14 @@ def _repro(repo: Any, task: Task) -> Answer:
     with _used(cache, task), lock_repo(repo):
         locked.take_over(repo)
         _heal(repo, cache, _named(task))
-        _ask_first(repo, task)
+        asked = _ask_first(repo, task)
         surveyor, seen = _look(repo, cache, others, task)
         _refuse(seen, task)
         _restore(surveyor, seen, cache, others)
         before = lock.read_bytes() if lock.exists() else None
         failure: Exception | None = None
         try:
-            _run(repo, task, _alone(surveyor, seen))
+            _run(repo, task, _alone(surveyor, seen), asked)
         except Exception as error:  # told after what ran is pushed
             failure = error
         if damaged := _heal(repo, cache, _named(task)):
@@ -133,18 +133,25 @@ def _repro(repo: Any, task: Task) -> Answer:
     return Answer(origin="run")
 
 
-def _ask_first(repo: Any, task: Task) -> None:
+def _ask_first(repo: Any, task: Task) -> frozenset[str]:
     """Runs what always runs and depends on nothing here: what it leaves decides what has to run.
 
     The ledger may say something else than it said when `dvc.lock` was written, and then a stage
     needs data that a survey of the lock alone would not bring.
     """
+    always = {getattr(s, "name", "") for s in repo.index.stages if s.always_changed and not s.deps}
+    names = [name for name in task.stages if name in always and name not in task.forced]
+    for name in names:
+        repo.reproduce(targets=[name], single_item=True)
+    _settle(repo, names)
+    return frozenset(names)
+
+
+def _settle(repo: Any, asked: Iterable[str]) -> None:
+    """Lets DVC take stages as they stand that have run by themselves; it forgets that in a run."""
     for stage in repo.index.stages:
-        name, alone = getattr(stage, "name", ""), stage.always_changed and not stage.deps
-        if alone and name in task.stages and name not in task.forced:
-            repo.reproduce(targets=[name], single_item=True)
-            stage.reload()
-            stage.always_changed = False  # it has run
+        if getattr(stage, "name", "") in asked:
+            stage.always_changed = False
 
 
 def _named(task: Task) -> list[tuple[str, str]]:
@@ -203,25 +210,27 @@ def _alone(surveyor: Surveyor, seen: Survey) -> list[str]:
     return [name for name in seen.steps if name in {*lost, *always}]
 
 
-def _run(repo: Any, task: Task, alone: Sequence[str]) -> None:
-    """Runs what has to run, in the order of the pipeline.
+def _run(repo: Any, task: Task, alone: Sequence[str], asked: Iterable[str]) -> None:
+    """Runs what has to run, in the order of the pipeline; those that were asked have.
 
     Data that nothing needs to read may be absent; DVC then passes over whatever is absent. So
     some stages are run by themselves before, and everything looked for at the end.
     """
+
+    def reproduce(*targets: str, **how: bool) -> None:
+        _settle(repo, asked)
+        if wanted := [name for name in targets if name not in asked]:
+            repo.reproduce(targets=wanted, **how)
+
     for name in alone:
         if name not in task.forced:
-            repo.reproduce(targets=[name], single_item=True)
+            reproduce(name, single_item=True)
     absent = any(not out.exists for s in repo.index.stages if not s.cmd for out in s.outs)
     if task.forced:
-        before = task.stages[: min(map(task.stages.index, task.forced))]
-        if before:
-            repo.reproduce(targets=list(before), allow_missing=absent)
+        reproduce(*task.stages[: min(map(task.stages.index, task.forced))], allow_missing=absent)
         for name in task.forced:
-            repo.reproduce(targets=[name], force=True, single_item=True)
-    targets = [name for name in task.targets if name not in task.forced]
-    if targets:
-        repo.reproduce(targets=targets, allow_missing=absent)
+            reproduce(name, force=True, single_item=True)
+    reproduce(*(n for n in task.targets if n not in task.forced), allow_missing=absent)
     for stage in repo.index.stages:
         for out in stage.outs if getattr(stage, "name", "") in task.stages else ():
             if not out.exists:
