@@ -58,6 +58,11 @@ def with_a_header_that_is_no_text(folder: Path) -> None:
     path.write_bytes(b"\xff\xfe" + path.read_bytes())
 
 
+def with_bytes_that_are_no_text(folder: Path) -> None:
+    path = folder / "data/2000-12.csv"
+    path.write_bytes(path.read_bytes().replace(b'"115"', b'"\xff\xfe"', 1))
+
+
 def with_a_month_alone(folder: Path) -> None:
     for month in ("2000-11", "2000-12", "2001-01"):
         (folder / f"data/{month}.csv").unlink()
@@ -82,6 +87,7 @@ def with_a_strange_pointer(folder: Path) -> None:
         (with_a_longer_line, "not a table of purchases"),
         (with_a_column_twice, "not a table of purchases: 2 columns are named AGE_GROUP"),
         (with_a_header_that_is_no_text, "not a table of purchases: its first line cannot be"),
+        (with_bytes_that_are_no_text, "not a table of purchases"),
         (with_a_month_alone, "no line is left before 2001-02-01, where the test window begins"),
         (with_no_line_that_can_be, "no line is left after cleaning"),
         (with_a_strange_pointer, "data.dvc names no data"),

@@ -47,6 +47,11 @@ def longer(folder: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"\r\n", b',"1"\r\n', 2))
 
 
+def no_text(folder: Path) -> None:
+    path = folder / "data/2001-01.csv"
+    path.write_bytes(path.read_bytes().replace(b"115", b"\xff\xfe", 1))
+
+
 def under_a_strange_master(folder: Path) -> None:
     shop.write_params(folder / "params.yaml", {"name": "spark", "spark_master": "nonsense"})
 
@@ -54,7 +59,8 @@ def under_a_strange_master(folder: Path) -> None:
 SPOILED: Mapping[str, tuple[Callable[[Path], None], int, str]] = {
     "ragged": (ragged, 2, "not a table of purchases"),
     "longer": (longer, 2, "not a table of purchases"),
-    "master": (under_a_strange_master, 4, "Spark does not start"),
+    "no text": (no_text, 2, "not a table of purchases: it is not UTF-8"),
+    "master": (under_a_strange_master, 4, "Spark does not start: "),
 }
 COMMANDS = """
 import json, os, sys
