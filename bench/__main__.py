@@ -1,8 +1,8 @@
 """Measures what the README and `bench/README.md` claim, on the project as it stands.
 
-`python -m bench [delivery] [stages] [plan] [preparation] [images] [gates] [process] [docker]`, all by
-default. The first two need a delivered project (`make deliver`), images and docker an engine and a
-registry to start: what is missing is said, and the rest goes on. Each pair is run alternately,
+`python -m bench [delivery] [stages] [plan] [preparation] [images] [gates] [process] [docker]`: all
+by default. The first two need a delivered project (`make deliver`), images and docker an engine and
+a registry to start: what is missing is said, and the rest goes on. Each pair is run alternately,
 `ROUNDS` times; the median counts, since machines are noisy.
 `python -m bench rows COUNT FOLDER` makes raw data of any size (`bench/rows.py`).
 """

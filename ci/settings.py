@@ -63,7 +63,7 @@ class Data:
     engine: Literal["pandas", "spark"] = "pandas"  # what gates ask; pandas: Arrow and DuckDB here
     spark_master: str = "local[2]"  # or a cluster's: spark://HOST:PORT, yarn, k8s://…
     spark_memory: str = "2g"  # of Spark's driver; with a local master that is all of Spark
-    spark_start_s: float = 60.0  # until it has answered once
+    spark_start_s: float = 120.0  # to start Java, and as long again for a first answer
     spark_folder: str = ""  # that driver and executors share; empty: .slipway/spark, local alone
     spark: dict[str, str] = field(default_factory=dict)  # more of Spark's own properties
     source: Source | None = None

@@ -22,6 +22,7 @@ from . import locks
 
 T = TypeVar("T")
 CONNECT_S = 10.0  # for a master to take a connection
+THREAD = "spark-"
 END_S = 10.0  # for Java to end by itself
 NODE = re.compile(r"([^:,/]+):(\d+)")
 SAID = re.compile(r"Reason: (.+)|Caused by: (.+)|Exception: (.+)|(Error: .+)")
@@ -92,29 +93,50 @@ def _said(error: BaseException) -> str:
     return (own or lines)[0][:200]
 
 
-def bounded(work: Callable[[], T], limit_s: float, name: str) -> T:
+def bounded(
+    work: Callable[[], T], limit_s: float, name: str, undo: Callable[[T], object] = lambda _: None
+) -> T:
     """What a call gives, or an error once its time is over; the call itself may hang on.
+
+    Args:
+        undo: takes what it gives all the same, later.
 
     Raises:
         TimeoutError: it took longer than `limit_s`.
     """
     answers: list[T] = []
     errors: list[BaseException] = []
+    lock, late = threading.Lock(), threading.Event()
 
     def run() -> None:
         try:
-            answers.append(work())
+            answer = work()
         except BaseException as error:
             errors.append(error)
+            return
+        with lock:
+            answers.append(answer)
+        if late.is_set():
+            undo(answer)
 
-    thread = threading.Thread(target=run, name=f"spark-{name}", daemon=True)
+    thread = threading.Thread(target=run, name=THREAD + name, daemon=True)
     thread.start()
     thread.join(limit_s)
+    with lock:
+        if not answers:
+            late.set()
     if errors:
         raise errors[0]
-    if not answers:
+    if late.is_set():
         raise TimeoutError(f"no answer within {limit_s:g} s")
     return answers[0]
+
+
+def _join(name: str) -> None:
+    """Lets a call that was given up end, once what it waited for is gone."""
+    for thread in threading.enumerate():
+        if thread.name == THREAD + name:
+            thread.join(END_S)
 
 
 def _started(project: Project) -> Live:
@@ -123,16 +145,19 @@ def _started(project: Project) -> Live:
         raise ToolError("Spark needs Java 17, and there is none", "PATH", f"install it, {ELSE}")
     _reach(data.spark_master)
     own, lease = _own_folder(project)
-    gateways: list[Any] = []
+    gateway = None
     try:
-        made = bounded(lambda: _session(data, own, gateways), data.spark_start_s, "start")
-        return Live(made, gateways[0], own, lease)
+        limit = data.spark_start_s
+        gateway = bounded(lambda: _launched(data, own), limit, "launch", _kill)
+        made = bounded(lambda: _session(data, own, gateway), limit, "start")
+        return Live(made, gateway, own, lease)
     except ImportError as error:
         raise ToolError("pyspark is not installed", FILE, f"run 'make env', {ELSE}") from error
     except Exception as error:  # whatever Java, Py4J or Spark raise
         why = _reason(own, error)
-        for gateway in gateways:
+        if gateway:
             _kill(gateway)
+            _join("start")
         lease.close()
         shutil.rmtree(own, ignore_errors=True)
         todo = f"start the cluster, mend [data] spark_master, {ELSE}"
@@ -174,21 +199,32 @@ def _sweep(left: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
-def _session(data: Data, own: Path, gateways: list[Any]) -> Any:
-    """A session that has answered once; its Java is put into `gateways` as soon as it runs."""
-    from pyspark import SparkConf, SparkContext, java_gateway
+def _launched(data: Data, own: Path) -> Any:
+    """A Java process with Spark in it, and the way to it; what it writes goes into a log."""
+    from pyspark import java_gateway
+
+    launch: Any = java_gateway.launch_gateway
+    with (own / "log").open("wb") as log:
+        return launch(_conf(data, own), {"stdout": log, "stderr": log})
+
+
+def _session(data: Data, own: Path, gateway: Any) -> Any:
+    """A session that has answered once."""
+    from pyspark import SparkContext
     from pyspark.logger import PySparkLogger
     from pyspark.sql import SparkSession
 
-    conf = SparkConf(loadDefaults=False).setAll(list(_properties(data, own).items()))
-    with (own / "log").open("wb") as log:
-        launch: Any = java_gateway.launch_gateway
-        gateways.append(launch(conf, {"stdout": log, "stderr": log}))
     # it prints what Spark refuses to compute, with the values at hand
     PySparkLogger.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
-    made = SparkSession(SparkContext(conf=conf, gateway=gateways[0]))
+    made = SparkSession(SparkContext(conf=_conf(data, own), gateway=gateway))
     _ask(made, own)
     return made
+
+
+def _conf(data: Data, own: Path) -> Any:
+    from pyspark import SparkConf
+
+    return SparkConf(loadDefaults=False).setAll(list(_properties(data, own).items()))
 
 
 def _ask(made: Any, own: Path) -> None:
@@ -226,7 +262,8 @@ def _kill(gateway: Any) -> None:
     """Ends Java: it goes when its input is closed, or else it is made to."""
     from pyspark import SparkContext
 
-    SparkContext._gateway = SparkContext._jvm = None
+    if SparkContext._gateway is gateway:  # its own memory of the one that goes
+        SparkContext._gateway = SparkContext._jvm = SparkContext._active_spark_context = None
     with contextlib.suppress(Exception):
         gateway.shutdown()
     gateway.proc.stdin.close()

@@ -108,12 +108,14 @@ GOOD = (
         "the first month",
         until(date(2000, 11, 30)),
         before=None,
+        warns=(UNUSUAL_DAYS,),
         base="all",
     ),
     Good(
         "the first two months",
         until(date(2000, 12, 31)),
         until(date(2000, 11, 30)),
+        warns=(UNUSUAL_DAYS,),
         base="all",
     ),
     Good(

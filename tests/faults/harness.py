@@ -11,7 +11,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 from slipway import config
-from slipway.gates import Gate, asked, judge, worst
+from slipway.gates import RANK, Gate, asked, judge, worst
 from slipway.gates.reference import Reference, render
 from slipway.records import Finding, Outcome, Verdict
 from slipway.stages.gate import subject_of
@@ -108,7 +108,8 @@ class Answer:
             f"also stopped by {others}, not by {self.fault.also}": (
                 set(others) == set(self.fault.also)
             ),
-            f"without these gates it is {self.without}": self.without in ("pass", "skip"),
+            f"without these gates it is {self.without}": RANK[self.without]
+            < RANK[self.fault.severity],
         }
         return [text for text, good in checks.items() if not good]
 

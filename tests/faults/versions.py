@@ -55,6 +55,8 @@ def _as_of(files: Files, last: date) -> Files:
             limits["min_value"] = f"{last - timedelta(days=36)}T00:00:00"
         if limits.get("column") == "TRANSACTION_DT" and "unique" in kind:
             limits["min_value"] = min(days, limits["min_value"])
+        if limits.get("regex") == "^0" and days < 92:  # one odd customer weighs more then
+            limits["mostly"] = 0.99
     return {
         "delivery.toml": with_settings(files["delivery.toml"], changes),
         SUITE: json.dumps(suite).encode(),

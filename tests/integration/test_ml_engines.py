@@ -13,8 +13,11 @@ from ml import prepare
 from ml.errors import exit_code
 from tests import shop
 from tests.datasets import put, real_months
+from tests.needs import needs
 from tests.projects import few_customers
 from tests.shop import ROOT
+
+needs("java")  # Spark is one of the two
 
 DIRT = [  # one or two lines for each rule, of a month before the test window and of one in it
     *["11/5/2000,00000001,,Unknown,100001,4710000000001,1,10.105,15.335"] * 3,

@@ -20,6 +20,7 @@ from tests.needs import needs
 
 needs("java")
 ENGINES = ("pandas", "spark")
+ROOM = {"spark_memory": "1g", "spark_start_s": 300.0}  # other tests run beside these
 QUICK = {"spark.sql.shuffle.partitions": "1"}  # the data are small
 
 
@@ -37,7 +38,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 def verdict(project: Project, engine: str, *words: str) -> bytes:
     """The bare verdict that one engine gives."""
-    data = replace(project.config.data, engine=engine, spark_memory="1g", spark=QUICK)
+    data = replace(project.config.data, engine=engine, spark=QUICK, **ROOM)
     asked = replace(project, config=replace(project.config, data=data))
     out = project.scratch / f"{engine}.json"
     stages.execute(["gate", *words, "--out", str(out)], asked)

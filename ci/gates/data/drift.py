@@ -13,6 +13,7 @@ from datetime import date
 from ...records import Finding, Outcome
 from ...typed import Mismatch
 from .. import profiles, shifts
+from ..masks import about
 from ..offending import Offending
 from ..reference import ColumnProfile
 from . import DataEvidence, _limits, _windows
@@ -156,7 +157,7 @@ def _psi(asked: _Asked) -> Answers:
     names = pair.columns(lambda column: bool(column.shares))
     edges = {n: c.edges for n in names if (c := pair.then.columns[n]).kind != "text"}
     numbers = profiles.class_shares(pair.window, edges)
-    hidden = [name for name in names if name in pair.evidence.personal]
+    hidden = [name for name in names if about(name, pair.evidence.personal)]
     mixes = _windows.mixes(pair, hidden)  # a profile has but their ranks
     for name in names:
         now = numbers.get(name, pair.now.columns[name].shares)

@@ -15,6 +15,10 @@ from ..offending import Offending
 from . import DataEvidence, _limits
 
 GATE = "integrity"
+# columns that are made here; their names are no user's
+YEAR, MONTH, MONTHS, LINES, VALUES = (
+    f"its {name}" for name in ("year", "month", "months", "lines", "values")
+)
 
 
 @dataclass(frozen=True)
@@ -71,10 +75,10 @@ def _dependency(table: Any, asked: Dependency) -> Finding | Offending:
     if absent := [name for name in (asked.key, asked.value) if name not in table.columns]:
         return _limits.absent(GATE, where, absent)
     pairs = table.select(asked.key, asked.value).drop_null().distinct()
-    keys = pairs.group_by(asked.key).aggregate(values=pairs.count())
-    several = keys.filter(keys["values"] > 1)
+    keys = pairs.group_by(asked.key).aggregate(**{VALUES: pairs.count()})
+    several = keys.filter(keys[VALUES] > 1)
     (found,) = (
-        keys.aggregate(keys=keys.count(), several=(keys["values"] > 1).sum().fill_null(0))
+        keys.aggregate(keys=keys.count(), several=(keys[VALUES] > 1).sum().fill_null(0))
         .to_pyarrow()
         .to_pylist()
     )
@@ -98,7 +102,7 @@ def _unknown(evidence: DataEvidence, name: str, more: float, ceiling: float) -> 
         message = "there is no other month that could know its ids"
         return Finding(GATE, "skip", None, "two months", message, where, name)
     alone = _alone(table, day, name)
-    lines = {f"{row['year']}-{row['month']:02d}": row["lines"] for row in _lines_by_month(alone)}
+    lines = {f"{row[YEAR]:04d}-{row[MONTH]:02d}": row[LINES] for row in _lines_by_month(alone)}
     known = {month: found.rows - found.empty[name] for month, found in months.items()}
     if without := [month for month, count in known.items() if not count > 0]:
         message = f"no line of {without[0]} has a {name}"
@@ -111,7 +115,7 @@ def _unknown(evidence: DataEvidence, name: str, more: float, ceiling: float) -> 
     message += f"{usual:.2%} is usual"
     limits = (None, round(min(usual + more, ceiling), 6))
     finding = _limits.within(GATE, where, shares[worst], limits, message, column=name)
-    strange = alone.filter((alone.year == int(worst[:4])) & (alone.month == int(worst[5:])))
+    strange = alone.filter((alone[YEAR] == int(worst[:4])) & (alone[MONTH] == int(worst[5:])))
     return Offending(finding, table.semi_join(strange, name))
 
 
@@ -141,26 +145,23 @@ def _sizes(table: Any, day: str, group: tuple[str, ...]) -> dict[str, float]:
         groups=lines.count(), lines=lines.lines.sum()
     )
     rows = sorted(counts.to_pyarrow().to_pylist(), key=lambda row: (row["year"], row["month"]))
-    return {f"{row['year']}-{row['month']:02d}": row["lines"] / row["groups"] for row in rows}
+    return {f"{row['year']:04d}-{row['month']:02d}": row["lines"] / row["groups"] for row in rows}
 
 
 def _alone(table: Any, day: str, name: str) -> Any:
     """The ids that a single month has, with it and their lines there."""
     known = table.filter(table[day].notnull() & table[name].notnull())
     by_month = known.group_by(
-        [known[name], known[day].year().name("year"), known[day].month().name("month")]
-    ).aggregate(lines=known.count())
-    ids = by_month.group_by(name).aggregate(
-        months=by_month.count(),
-        year=by_month.year.min(),
-        month=by_month.month.min(),
-        lines=by_month.lines.sum(),
-    )
-    return ids.filter(ids.months == 1)
+        [known[name], known[day].year().name(YEAR), known[day].month().name(MONTH)]
+    ).aggregate(**{LINES: known.count()})
+    sums = {MONTHS: by_month.count(), LINES: by_month[LINES].sum()}
+    firsts = {part: by_month[part].min() for part in (YEAR, MONTH)}
+    ids = by_month.group_by(name).aggregate(**sums, **firsts)
+    return ids.filter(ids[MONTHS] == 1)
 
 
 def _lines_by_month(alone: Any) -> Iterator[dict[str, int]]:
-    grouped = alone.group_by(["year", "month"]).aggregate(lines=alone.lines.sum())
+    grouped = alone.group_by([YEAR, MONTH]).aggregate(**{LINES: alone[LINES].sum()})
     yield from grouped.to_pyarrow().to_pylist()
 
 

@@ -128,7 +128,7 @@ FAULTS = (
         "one shop floods",
         lines("one place kept, of others a fifth", one_place_floods, to=POSTCODE),
         ("drift", f"psi {POSTCODE}"),
-        also=("completeness",),
+        also=("completeness", "integrity"),
     ),
     Fault(
         "everybody lives in one place",

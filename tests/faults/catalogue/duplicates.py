@@ -96,7 +96,7 @@ FAULTS = (
         "a month was delivered twice",
         Transformation("repeated in another file", "month", the_month_again),
         ("duplicates", "same file"),
-        also=("completeness",),
+        also=("completeness", "integrity"),
     ),
     Fault(
         "the month before was delivered as the new one",

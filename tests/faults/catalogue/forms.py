@@ -157,6 +157,7 @@ FAULTS = (
         "amounts are halves",
         cells(AMOUNT, "halved", lambda text, _: f"{int(text) / 2}", share=0.02),
         ("schema", f"values of {AMOUNT}"),
+        also=("drift", "expectations"),
     ),
     Fault(
         "prices have a decimal comma",

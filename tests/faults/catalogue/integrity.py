@@ -84,6 +84,7 @@ FAULTS = (
         "all customers became one",
         cells(CUSTOMER, "made one", to_value("01104905")),
         ("integrity", "AGE_GROUP of CUSTOMER_ID"),
+        also=("duplicates", "drift"),
     ),
     Fault(
         "products are in several subclasses",

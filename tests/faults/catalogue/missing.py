@@ -112,6 +112,7 @@ FAULTS = (
         "half of the lines are lost",
         lines("every second dropped", every_second_line),
         ("completeness", f"usual month {LAST}"),
+        also=("integrity",),
     ),
     Fault(
         "half of the customers are lost",
@@ -123,7 +124,7 @@ FAULTS = (
         "only the first line of each basket came",
         lines("baskets cut to a line", the_first_of_each_basket),
         ("completeness", f"month {LAST}"),
-        also=("drift",),
+        also=("integrity", "drift"),
     ),
     Fault(
         "a file is cut off in a line",

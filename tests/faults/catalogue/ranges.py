@@ -70,11 +70,13 @@ FAULTS = (
         "everybody buys a dozen",
         cells(AMOUNT, "set to a dozen", to_value("12"), months=MONTHS),
         ("schema", "median AMOUNT"),
+        also=("drift", "expectations"),
     ),
     Fault(
         "all is sold for nearly nothing",
         cells(PRICE, "set to 1", to_value("1")),
         ("schema", "median SALES_PRICE"),
+        also=("drift", "expectations"),
     ),
     Fault(
         "prices are negative",
@@ -104,13 +106,13 @@ FAULTS = (
         "a date is in the future",
         cells(DAY, "set ten years ahead", lambda text, _: f"{text[:-4]}2011", share=0.001),
         ("freshness", "after the cut"),
-        also=("completeness", "drift", "expectations"),
+        also=("completeness", "integrity", "drift", "expectations"),
     ),
     Fault(
         "a date is the beginning of time",
         cells(DAY, "set to 1970", to_value("1/1/1970"), share=0.001),
         ("expectations", f"raw TRANSACTION_DT: {EARLIEST}"),
-        also=("completeness",),
+        also=("completeness", "integrity"),
     ),
     Fault(
         "an age is out of the set",

@@ -1,9 +1,19 @@
 """Faults where somebody changed what is judged, or what judges."""
 
-from ..fault import Fault, Transformation, cells, content, number_times, one_after_another
-from ..lines import LAST, MONTHS, PRICE, Files, path_of
+from collections.abc import Iterable
+from random import Random
+
+from ..fault import (
+    Fault,
+    Transformation,
+    cells,
+    content,
+    lines,
+    number_times,
+    one_after_another,
+)
+from ..lines import CUSTOMER, LAST, MONTHS, PRICE, Files, Row, of, path_of
 from .suites import QUANTILES, entries, widened
-from .time import exchanged
 
 FILE = f"{LAST}.csv"
 
@@ -18,6 +28,11 @@ def another_pointer(files: Files, _: object) -> Files:
 def another_file(files: Files, _: object) -> Files:
     header, _, _ = files[path_of(LAST)].partition(b"\r\n")
     return {**files, "data/2001-03.csv": header + b"\r\n"}
+
+
+def without_a_customer(rows: list[Row], rng: Random) -> Iterable[Row]:
+    customer = of(rng.choice(rows), CUSTOMER)
+    return [row for row in rows if of(row, CUSTOMER) != customer]
 
 
 FAULTS = (
@@ -47,10 +62,9 @@ FAULTS = (
         known=False,
     ),
     Fault(
-        "two files were exchanged",
-        Transformation("two files exchanged", "data", exchanged),
+        "a customer was taken out after data.dvc was written",
+        lines("a customer's lines dropped", without_a_customer),
         ("tamper", FILE),
-        also=("completeness",),
         known=False,
     ),
     Fault(

@@ -116,6 +116,6 @@ FAULTS = (
         "all lines are of one day",
         lines("set to one day", on_one_day, to=DAY),
         ("completeness", "fullest day"),
-        also=("freshness", "duplicates"),
+        also=("freshness", "duplicates", "integrity"),
     ),
 )
