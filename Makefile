@@ -3,7 +3,7 @@ PYTHON ?= python3
 WORKERS ?= 2
 SLIPWAY = .venv/bin/slipway
 
-.PHONY: deliver test check env bench gpu-image jenkins clean
+.PHONY: deliver test check faults env bench gpu-image jenkins clean
 
 deliver: env  ## from data to production on this machine
 	@$(SLIPWAY) run --yes
@@ -16,6 +16,9 @@ check: env  ## lint, types, unit tests
 	@.venv/bin/ruff format --check ci ml tests bench
 	@.venv/bin/mypy
 	@.venv/bin/python -m pytest -q tests/unit
+
+faults: env  ## every planted fault, and what stops it; writes docs/reference/faults.md (FAMILY=…: one family)
+	@.venv/bin/python -m tests.faults $(if $(FAMILY),"$(FAMILY)",--page docs/reference/faults.md) --out .slipway/faults
 
 bench: env  ## the figures in bench/README.md, measured again
 	@.venv/bin/python -m bench

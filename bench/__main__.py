@@ -1,8 +1,8 @@
 """Measures what the README and `bench/README.md` claim, on the project as it stands.
 
-`python -m bench [delivery] [stages] [plan] [images] [gates] [process] [docker]`: all by default.
-The first two need a delivered project (`make deliver`), images and docker need an engine and a
-registry to start: what is missing is said, and the rest goes on. Each pair is run alternately,
+`python -m bench [delivery] [stages] [plan] [preparation] [images] [gates] [process] [docker]`: all
+by default. The first two need a delivered project (`make deliver`), images and docker an engine and
+a registry to start: what is missing is said, and the rest goes on. Each pair is run alternately,
 `ROUNDS` times; the median counts, since machines are noisy.
 `python -m bench rows COUNT FOLDER` makes raw data of any size (`bench/rows.py`).
 """
@@ -119,6 +119,13 @@ def stages() -> Iterator[tuple[str, Figures]]:
     yield from stages.measure()
 
 
+def preparation() -> Iterator[tuple[str, Figures]]:
+    """The figures of preparing the real data, and twelve million rows made from them."""
+    from . import preparation
+
+    yield from preparation.measure()
+
+
 def images() -> Iterator[tuple[str, Figures]]:
     """The figures of making and starting images."""
     from . import images, workplace
@@ -146,6 +153,7 @@ SECTIONS: dict[str, Callable[[], Iterator[tuple[str, Figures]]]] = {
     "delivery": delivery,
     "stages": stages,
     "plan": plan,
+    "preparation": preparation,
     "images": images,
     "gates": gates,
     "process": partial(deploys, "process"),
@@ -158,6 +166,8 @@ def lacking(section: str) -> str:
     if section in ("delivery", "stages"):
         there = (ROOT / "delivery" / "release.json").is_file()
         return "" if there else "nothing is delivered here: make deliver"
+    if section == "preparation":
+        return "" if any((ROOT / "data").glob("*.csv")) else "no data/*.csv: slipway data pull"
     from . import workplace
 
     return "" if section in ("plan", "process") else workplace.lacking()

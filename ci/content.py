@@ -44,7 +44,7 @@ def digest_tree(root: Path) -> str:
         for path in sorted(root.rglob("*"), key=lambda p: p.relative_to(root).as_posix())
         if path.is_file() and "__pycache__" not in path.parts
     ]
-    return digest_of("".join(lines).encode())
+    return digest_of("".join(lines).encode("utf-8", "surrogateescape"))  # a name is any bytes
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -20,8 +20,10 @@ from .params import FILE, Engine
 
 THREADS = 2  # of DuckDB: what a CI agent has; more do not help 800,000 rows
 BATCH = 1 << 18  # rows that come from DuckDB at once
+CHUNK = 1 << 22  # characters that are decoded at once
 PATIENCE_S = 5.0  # for a Spark master to take a connection
 ADDRESS = re.compile(r"([^,/]+):([0-9]{1,5})")
+REASON = re.compile(r"^(?!\s+at ).*(Exception|Error|No such file|not found|not set).*$", re.M)
 NO_TABLE = "not a table of purchases"
 LOOK = "run 'slipway gate data': it says what is wrong"
 
@@ -50,7 +52,7 @@ def opened(settings: Engine) -> Iterator[Connection]:
         with _spark(settings) as spark:
             yield spark
     else:
-        with _duckdb() as duckdb:
+        with _duckdb(settings) as duckdb:
             yield duckdb
 
 
@@ -78,19 +80,22 @@ class DuckDB:
 
 
 @contextmanager
-def _duckdb() -> Iterator[DuckDB]:
+def _duckdb(settings: Engine) -> Iterator[DuckDB]:
     import duckdb
     import ibis
 
     with tempfile.TemporaryDirectory(prefix="prepare-") as folder, ExitStack() as stack:
-        backend = ibis.duckdb.connect(threads=THREADS, temp_directory=folder)
+        memory = {"memory_limit": f"{settings.memory_mb}MiB", "temp_directory": folder}
+        backend = ibis.duckdb.connect(threads=THREADS, **memory)
         stack.callback(backend.disconnect)
+        backend.raw_sql("SET enable_progress_bar = false")
         try:
             yield DuckDB(backend)
         except duckdb.InvalidInputException as error:
             raise _no_table(str(error), r'file = (.+)|file "([^"]+)"') from error
         except duckdb.Error as error:
-            raise EngineError(_first_line(error), "DuckDB", "give it memory and disk") from error
+            where, todo = f"DuckDB, {FILE}: engine.memory_mb", "give it more memory or disk"
+            raise EngineError(_first_line(error), where, todo) from error
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,7 @@ class Spark:
 
     def texts(self, path: Path, names: list[str]) -> Any:
         """The lines of a CSV file."""
+        _decode(path)
         strict = {"mode": "FAILFAST", "quote": '"', "escape": '"', "enforceSchema": True}
         schema = ", ".join(f"`{name.replace('`', '``')}` STRING" for name in names)
         where = path.resolve().as_uri()
@@ -159,8 +165,8 @@ def _session(settings: Engine, folder: Path) -> Any:
             session = builder.getOrCreate()
         session.sparkContext.setLogLevel("OFF")
     except Exception as error:  # of Py4J, PySpark or the system, as the case may be
-        said = log.read_text(errors="replace").strip().splitlines()
-        reason = _first_line(error) if said[-1:] == [] else said[-1].strip()
+        said = REASON.search(log.read_text(errors="replace"))
+        reason = said[0].strip() if said else _first_line(error)
         todo = "install Java 17, and name a master that answers"
         raise EngineError(f"Spark does not start: {reason[:200]}", where, todo) from error
     return session
@@ -174,9 +180,9 @@ def _configuration(settings: Engine, folder: Path) -> dict[str, str]:
         "spark.sql.shuffle.partitions": "4",
     }
     return {
-        "spark.driver.memory": f"{settings.spark_memory_mb}m",
+        "spark.driver.memory": f"{settings.memory_mb}m",
         "spark.driver.maxResultSize": "0",  # the tables come here as a whole
-        "spark.local.dir": str(folder),
+        "spark.local.dir": tempfile.gettempdir(),  # Spark clears up there when its Java ends
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.sql.catalogImplementation": "in-memory",
         "spark.sql.csv.parser.columnPruning.enabled": "false",  # a ragged line is seen
@@ -217,6 +223,20 @@ def _errors_into(path: Path) -> Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
+
+
+def _decode(path: Path) -> None:
+    """Looks that a file is UTF-8: Spark takes any bytes, and DuckDB does not.
+
+    Raises:
+        InputError: it is not.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            while stream.read(CHUNK):
+                pass
+    except UnicodeDecodeError as error:
+        raise InputError(f"{NO_TABLE}: it is not UTF-8", str(path), LOOK) from error
 
 
 def _no_table(said: str, file: str) -> InputError:

@@ -16,7 +16,7 @@ LEAST = {
     **dict.fromkeys(("test_days", "validation_days", "k", "batch", "epochs", "samples"), 1),
     **dict.fromkeys(("customers_per_cut", "embedding", "hidden", "max_amount"), 1),
     "max_price_ratio": 1,
-    "spark_memory_mb": 512,
+    "memory_mb": 512,
 }
 MOST = {"k": 100}
 ENGINES = ("duckdb", "spark")
@@ -55,7 +55,7 @@ class Engine:
 
     name: str  # duckdb or spark
     spark_master: str  # local[N], or a cluster's URL
-    spark_memory_mb: int  # of Spark's driver
+    memory_mb: int  # of DuckDB, which puts the rest on disk, or of Spark's driver
 
     def __post_init__(self) -> None:
         """Refuses an engine that is none."""

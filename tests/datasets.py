@@ -23,6 +23,8 @@ ENOUGH: dict[str, Any] = {  # what so few customers can hold
     "gates/data/completeness/max_day_deviation": 1_000.0,  # Christmas warns, elsewhere
     "gates/data/freshness/as_of": "",  # some tests leave months out
     "gates/data/integrity/max_more_unknown": {"CUSTOMER_ID": 0.1, "PRODUCT_ID": 0.12},
+    "gates/data/drift/max_psi": 0.2,  # chance moves so few
+    "gates/data/drift/max_new": 0.4,
     "gates/prepared/completeness/min_rows": {
         "lines": 25_000,
         "test": 5_000,

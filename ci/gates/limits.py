@@ -59,9 +59,10 @@ def fit(findings: Sequence[Finding], rank: Mapping[Outcome, int]) -> tuple[Findi
 
 def files(files: Mapping[str, str]) -> dict[str, str]:
     """File → sha256; where there are very many, one digest over all of them."""
-    content = canonical(dict(files))
+    held = {_utf8(name): digest for name, digest in files.items()}
+    content = canonical(held)
     if len(content) <= FILES:
-        return dict(files)
+        return held
     return {f"{len(files)} files": digest_of(content)}
 
 
@@ -120,7 +121,12 @@ def _plain(value: Any, longest: int, depth: int = 0) -> Any:
 
 def _text(text: str, longest: int) -> str:
     """A text that UTF-8 can hold, cut between two words: half a value would not be known as one."""
-    whole = text[: longest + 1].encode("utf-8", "backslashreplace").decode()
+    whole = _utf8(text[: longest + 1])
     if len(text) <= longest:
         return whole
     return re.sub(r"\w+$", "", whole[:longest]).rstrip() + "…"
+
+
+def _utf8(text: str) -> str:
+    """A text that UTF-8 can hold: a file's name may be any bytes."""
+    return text.encode("utf-8", "backslashreplace").decode()

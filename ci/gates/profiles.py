@@ -1,10 +1,11 @@
 """Profiles of tables: exact numbers that every engine gives alike, and that name nobody."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from .masks import about
 from .reference import WINDOW_DAYS, ColumnProfile, Profile
 
 FEW = 50  # values, at most, of a text whose whole mix is kept
@@ -53,10 +54,11 @@ def profile_of(
     window = last_days(table, kinds, days, window_days)
     most = max(LEAST, min(RANKED, BUDGET // max(len(kinds), 1)))
     texts, numbers = _named(kinds, "text"), _named(kinds, "integer", "number")
-    shown = [name for name in numbers if name not in personal]
-    overall = _overall(table, kinds, personal)
+    hidden = {name for name in kinds if about(name, personal)}
+    shown = [name for name in numbers if name not in hidden]
+    overall = _overall(table, kinds, hidden)
     found: dict[str, dict[str, Any]] = {
-        name: _mix(counts, window.count, most, personal=name in personal)
+        name: _mix(counts, window.count, most, personal=name in hidden)
         for name, counts in most_frequent(window, texts, most + 1).items()
     }
     largest, edges = _largest(window, numbers), _edges(window, shown)
@@ -195,14 +197,14 @@ def _rounded(value: float) -> float:
 
 
 def _overall(
-    table: Any, kinds: Mapping[str, str], personal: Sequence[str]
+    table: Any, kinds: Mapping[str, str], hidden: Collection[str]
 ) -> dict[str, dict[str, Any]]:
     """Column → its nulls, different values and extremes; "" → how many rows there are."""
     wanted = {"rows": table.count()}
     for place, (name, kind) in enumerate(kinds.items()):
         wanted[f"filled {place}"] = table[name].count()
         wanted[f"distinct {place}"] = table[name].nunique()
-        if kind != "text" and name not in personal:
+        if kind != "text" and name not in hidden:
             wanted[f"minimum {place}"] = table[name].min()
             wanted[f"maximum {place}"] = table[name].max()
     found = _one_row(table, wanted)

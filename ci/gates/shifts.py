@@ -15,7 +15,7 @@ def psi(then: Mapping[str, float], now: Mapping[str, float]) -> float:
     Source: the sum over all classes of (a - b) × ln(a / b).
     """
     total = 0.0
-    for name in {*then, *now}:
+    for name in sorted({*then, *now}):  # a sum of floats depends on the order
         before, after = (max(mix.get(name, 0.0), LEAST_SHARE) for mix in (then, now))
         total += (after - before) * math.log(after / before)
     return total

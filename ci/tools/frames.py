@@ -73,6 +73,7 @@ class Duck:
         import ibis
 
         self._engine = ibis.duckdb.connect()
+        self._engine.con.execute("SET enable_progress_bar = false")
 
     def csv(self, path: Path, columns: Mapping[str, str]) -> Part:
         """As `Engine.csv`."""

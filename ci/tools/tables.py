@@ -25,6 +25,7 @@ SAFE = re.compile(  # what may be shown of Arrow's messages: the rest quotes som
     r"(Row #\d+: )?Expected \d+ columns, got \d+|straddling object|Empty CSV file|invalid UTF8"
 )
 TEXT = " (text)"  # behind the name of a column that is kept as it was written
+EXAMPLE = datetime(2001, 2, 28)
 Parser = Callable[[str], Any]
 
 
@@ -182,6 +183,9 @@ def check_kinds(columns: Mapping[str, str]) -> None:
         where, todo = "delivery.toml [data.columns]", "rename one of them in the data"
         raise ConfigError("two columns differ only in small and capital letters", where, todo)
     for name, kind in columns.items():
+        if name.endswith(TEXT):
+            where, todo = "delivery.toml [data.columns]", "rename it in the data"
+            raise ConfigError(f"a column's name may not end with '{TEXT}'", where, todo)
         if kind != "text":
             _parser(kind, f"data.columns.{name}")
 
@@ -266,7 +270,7 @@ def _parser(kind: str, key: str) -> Parser:
     if kind == "number":
         return _number
     pattern = kind.removeprefix("date ")
-    if pattern == kind or "%" not in pattern:
+    if pattern == kind or not _is_format(pattern):
         raise ConfigError(
             f"{key}: no kind '{kind}'",
             "delivery.toml [data.columns]",
@@ -277,7 +281,15 @@ def _parser(kind: str, key: str) -> Parser:
 
 def _number(text: str) -> float | None:
     value = float(text) if NUMBER.fullmatch(text) else math.nan
-    return value if math.isfinite(value) else None
+    return value + 0.0 if math.isfinite(value) else None  # -0.0 and 0.0 have no order of their own
+
+
+def _is_format(pattern: str) -> bool:
+    """Whether it can read what it writes."""
+    try:
+        return "%" in pattern and bool(datetime.strptime(EXAMPLE.strftime(pattern), pattern))
+    except (ValueError, re.error):  # `%d` twice is an error of the latter
+        return False
 
 
 def _day(pattern: str, text: str) -> datetime | None:

@@ -153,6 +153,14 @@ def test_what_is_lost_behind_a_stage_that_always_runs_is_made_again(
     assert contents(remote_of(done)) == whole
 
 
+def told(err: str) -> list[str]:
+    """The three lines of an error, behind what DVC stages that ran before it said."""
+    lines = err.strip().splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("slipway: "))
+    assert len(lines) - first == 3
+    return lines[first:]
+
+
 def test_a_commit_whose_data_is_nowhere_is_refused_by_name(done: Checkout, tmp_path: Path) -> None:
     branch_with(done, "code", "ml/step.py", 'm"', 'n"')
     shutil.rmtree(remote_of(done))
@@ -160,8 +168,7 @@ def test_a_commit_whose_data_is_nowhere_is_refused_by_name(done: Checkout, tmp_p
     said = clone.slipway("plan").out
     assert "missing   data (md5:" in said
     for words in (("repro",), ("data", "pull")):
-        refused = clone.slipway(*words, code=5).err.strip().splitlines()
-        assert len(refused) == 3
+        refused = told(clone.slipway(*words, code=5).err)
         assert "data of this commit cannot be had" in refused[0]
         assert "data.dvc names md5:" in refused[1]
     assert not (clone.root / "models/candidate").exists()
@@ -279,7 +286,7 @@ def test_what_dvc_cannot_read_is_a_wrong_configuration(
 ) -> None:
     (done.root / name).write_text(text)
     for words in (("plan",), ("repro",)):
-        assert len(done.slipway(*words, code=2).err.strip().splitlines()) == 3
+        told(done.slipway(*words, code=2).err)
 
 
 def test_what_dvc_has_read_of_the_lock_is_what_the_lock_says(done: Checkout) -> None:
@@ -304,7 +311,7 @@ def test_a_plan_without_parameters_says_which_are_missing(done: Checkout) -> Non
     refused = done.slipway("plan", code=2).err.strip().splitlines()
     assert "Parameters 'prepare' are missing from 'params.yaml'" in refused[0]
     assert not (done.root / "delivery/plan.json").exists()
-    assert len(done.slipway("repro", code=2).err.strip().splitlines()) == 3
+    told(done.slipway("repro", code=2).err)
 
 
 def test_stages_that_wait_for_each_other_are_named(done: Checkout) -> None:

@@ -465,7 +465,41 @@ UNANSWERABLE: dict[str, tuple[Entry, str]] = {
         values("be_in_set", "text", value_set=["a"], mostly=0),
         "asks nothing",
     ),
+    "nothing has to be so, said as a text": (
+        values("be_in_set", "text", value_set=["a"], mostly="0"),
+        "asks nothing",
+    ),
     "its set is empty": (values("not_be_in_set", "text", value_set=[]), "asks nothing"),
+    "its set of columns is empty": (
+        expect("table_columns_to_match_set", column_set=[], exact_match=False),
+        "asks nothing",
+    ),
+    "its types are none": (values("be_in_type_list", "text", type_list=None), "asks nothing"),
+    "it has no limit": (expect("column_max_to_be_between", column="whole"), "no limit"),
+    "its limits are null": (
+        expect("table_row_count_to_be_between", min_value=None, max_value=None),
+        "no limit",
+    ),
+    "its limits are endless": (
+        values("be_between", "whole", min_value=float("-inf"), max_value=float("inf")),
+        "no limit",
+    ),
+    "no quantile is named": (
+        expect(
+            "column_quantile_values_to_be_between",
+            column="whole",
+            quantile_ranges={"quantiles": [], "value_ranges": []},
+        ),
+        "no limit",
+    ),
+    "its quantiles may be anything": (
+        expect(
+            "column_quantile_values_to_be_between",
+            column="whole",
+            quantile_ranges={"quantiles": [0.5], "value_ranges": [[None, None]]},
+        ),
+        "no limit",
+    ),
 }
 
 

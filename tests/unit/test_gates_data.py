@@ -200,6 +200,16 @@ PREPARED_FAULTS: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], set[str]]
         {"dataset"},
     ),
     "too many lines were dropped": ({}, {"min_kept": 0.76}, {"kept"}),
+    "more lines were kept than there were": (
+        {"cleaning": prepared.Cleaning(DIGEST, {**GOOD_ROWS, "raw": 2}, {})},
+        {},
+        {"kept"},
+    ),
+    "a rule touched less than no line": (
+        {"cleaning": prepared.Cleaning(DIGEST, GOOD_ROWS, {"duplicates": -1})},
+        {},
+        {"rule duplicates"},
+    ),
     "a rule touched too many lines": ({}, {"max_touched": 0.24}, {"rule duplicates"}),
     "nobody counted the raw lines": (
         {"cleaning": prepared.Cleaning(DIGEST, {"lines": 3}, {"duplicates": 0})},

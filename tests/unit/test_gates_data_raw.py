@@ -776,6 +776,34 @@ def test_the_integrity_gate_stops(name: str) -> None:
     assert bad(found) == expected
 
 
+GROUPS: dict[str, tuple[pa.Table, float, set[str]]] = {
+    "each customer comes with ten lines": (
+        lines_of(even(92), WHO=lambda n, _: f"{n // 10}"),
+        0.0,
+        set(),
+    ),
+    "in one month each line is a basket": (
+        lines_of(even(92), WHO=lambda n, day: f"{n}" if day.month == 12 else f"{n // 10}"),
+        0.3,
+        {"lines a DAY and WHO"},
+    ),
+    "there is one month": (lines_of(even(28), WHO=lambda n, _: f"{n}"), 0.0, set()),
+    "a column is missing": (
+        lines_of(even(92)).drop_columns(["WHO"]),
+        0.3,
+        {"lines a DAY and WHO"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_groups_are_as_large_in_each_month(name: str) -> None:
+    table, most, expected = GROUPS[name]
+    settings = integrity.Settings(group=("DAY", "WHO"), max_group_change=most)
+    answers = integrity.judge(evidence(table), settings)
+    assert bad(a.finding if isinstance(a, Offending) else a for a in answers) == expected
+
+
 def strangers(share: float, months: Sequence[int] = (12,)) -> pa.Table:
     """Lines of which a share has an id that only its own month has."""
     return lines_of(

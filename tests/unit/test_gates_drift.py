@@ -86,8 +86,7 @@ def test_a_shop_where_nothing_changes_passes(released: Reference) -> None:
         assert outcomes(found) == {}
         assert sum(f.outcome == "pass" for f in found) > 20
     assert {f.where for f in found if f.outcome == "skip"} == {
-        "rewritten ITEM",
-        "rewritten CLASS",
+        *("rewritten ITEM", "rewritten CLASS", "rewritten PRICE", "rewritten PIECES"),
     }
 
 
@@ -154,6 +153,20 @@ def test_days_of_the_release_that_hold_something_else_now_are_told(released: Ref
     rewritten = [{**r, **swapped({"ITEM": r["ITEM"]})} if r["ITEM"] == "i00" else r for r in GOOD]
     found = outcomes(asked(evidence(rewritten, released)))
     assert found["rewritten ITEM"] == "block"
+
+
+def test_numbers_of_the_release_s_days_that_are_others_now_are_told(released: Reference) -> None:
+    dearer = [{**r, "PRICE": r["PRICE"] * 1.05} if r["DAY"] < LATE else r for r in GOOD]
+    assert outcomes(asked(evidence(dearer, released)))["rewritten PRICE"] == "block"
+
+
+def test_the_mix_of_a_ranked_column_is_followed_where_it_is_asked(released: Reference) -> None:
+    moved = {f"i{n:02}": f"i{n % 30:02}" for n in range(60)}
+    rows = late(lambda r: {"ITEM": moved[r["ITEM"]]})
+    assert outcomes(asked(evidence(rows, released), max_ranked_psi={"ITEM": 0.3}))["psi ITEM"]
+    assert "psi ITEM" not in outcomes(asked(evidence(rows, released)))
+    same = asked(evidence(GOOD, released), max_ranked_psi={"ITEM": 0.0})
+    assert [f.outcome for f in same if f.where == "psi ITEM"] == ["pass"]
 
 
 def test_where_nothing_was_released_and_the_data_are_short_nothing_is_compared() -> None:

@@ -74,7 +74,8 @@ FAULTS: dict[str, tuple[Any, Any, Mapping[str, Any], set[str]]] = {
     "a learning row is after the test": ([*LEARN, ("c", 9, "p", 1, 2.0)], TEST, {}, {"time"}),
     "a test row is learned from": ([*LEARN, TEST[0]], TEST, {}, {"time", "keys in both"}),
     "nothing is learned from": ([], TEST, {}, {"time"}),
-    "nothing is tested on": (LEARN, [], {}, {"time"}),
+    "nothing is tested on": (LEARN, [], {}, {"time", "copied baskets"}),
+    "no test basket is large enough to be a copy": (LEARN, TEST[:2], {}, {"copied baskets"}),
     "a basket was copied under an earlier day": (
         [*LEARN, *(("a", 4, row[2], 1, 2.0) for row in TEST[:3])],
         TEST,
@@ -112,7 +113,7 @@ FAULTS: dict[str, tuple[Any, Any, Mapping[str, Any], set[str]]] = {
         {},
         set(),
     ),
-    "small baskets are alike": (LEARN, [("b", 5, "p", 1, 2.0)], {}, set()),
+    "small baskets are alike": (LEARN, [*TEST[:3], ("b", 5, "p", 1, 2.0)], {}, set()),
     "small baskets are alike, and count": (
         LEARN,
         [("b", 5, "p", 1, 2.0)],
@@ -221,8 +222,10 @@ def test_where_all_buy_or_nobody_does_nothing_can_be_told_and_it_blocks(who: lis
     assert blocked(found) == {"target in customers.baskets"}
 
 
-def test_a_table_of_features_that_is_missing_blocks() -> None:
+def test_a_table_of_features_that_is_missing_or_cannot_be_asked_blocks() -> None:
     assert blocked(judged(settings=KNOWN)[0]) == {"features of customers"}
+    texts = pa.table({"customer": ["a", "c"], "buys": ["yes", "no"]})
+    assert blocked(judged(settings=KNOWN, customers=texts)[0]) == {"features of customers"}
     found, _ = judged(settings=KNOWN, customers=customers().drop_columns(["customer"]))
     assert blocked(found) == {"features of customers"}
 

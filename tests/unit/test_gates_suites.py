@@ -87,6 +87,16 @@ LOOSE: dict[str, Case] = {
         [expect("column_max_to_be_between", column="DAY", max_value="2002-12-31")],
         ["max_value"],
     ),
+    "an earlier day is written so that it sorts behind": (
+        [expect("column_min_to_be_between", column="DAY", min_value="2000-11-01T00:00:00")],
+        [expect("column_min_to_be_between", column="DAY", min_value="31 Dec 1900")],
+        ["min_value"],
+    ),
+    "a later day is the floor": (
+        [expect("column_min_to_be_between", column="DAY", min_value="2000-11-01T00:00:00")],
+        [expect("column_min_to_be_between", column="DAY", min_value="2000-11-02")],
+        [],
+    ),
     "one bound is tightened, another loosened": (
         [between(min_value=1, max_value=9)],
         [between(min_value=2, max_value=10)],
@@ -95,6 +105,11 @@ LOOSE: dict[str, Case] = {
     "the limit itself may be": (
         [between(min_value=1, strict_min=True)],
         [between(min_value=1)],
+        ["strict_min"],
+    ),
+    "the limit itself may be, said as a text": (
+        [between(min_value=1, strict_min=True)],
+        [between(min_value=1, strict_min="false")],
         ["strict_min"],
     ),
     "equal is enough": (

@@ -114,6 +114,11 @@ def test_nothing_of_a_personal_column_can_be_read_in_a_profile() -> None:
     assert found.columns["DAY"].minimum is None
 
 
+def test_a_column_is_personal_however_its_name_is_written() -> None:
+    columns = {"WHO": [f"secret-{n}" for n in range(9)], "DAY": [day(27)] * 9}
+    assert "secret" not in canonical(profile(table(**columns), "who")).decode()
+
+
 def test_a_text_with_few_values_has_its_whole_mix_and_one_with_many_a_ranking() -> None:
     many = [f"i{n:03}" for n in range(profiles.FEW + 1) for _ in range(2 if n else 3)]
     found = profile(table(ITEM=many, WHO=["x", "", *["y"] * (len(many) - 2)]))

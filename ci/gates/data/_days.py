@@ -71,7 +71,7 @@ class Days:
 
 def month_of(day: date) -> str:
     """The month of a day, as 2000-11."""
-    return f"{day:%Y-%m}"
+    return day.isoformat()[:7]  # strftime writes the year 1 as one digit
 
 
 def total(days: Iterable[Day]) -> Day:

@@ -112,6 +112,22 @@ def refuse_no_pattern(key: str, pattern: str) -> None:
         raise Mismatch(f"gates.data.{key}", f"no regular expression: {error}") from error
 
 
+def refuse_foreign_pattern(key: str, pattern: str) -> None:
+    """Refuses a regular expression that is none of RE2's, which engines ask by.
+
+    Raises:
+        Mismatch: it is one of Python's alone, as with a look-ahead.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        pc.match_substring_regex(pa.array([""]), pattern)
+    except pa.ArrowInvalid as error:
+        said = "no regular expression of RE2, which knows no look-around and no back-reference"
+        raise Mismatch(f"gates.data.{key}", said) from error
+
+
 def refuse_unknown(key: str, names: Iterable[str], columns: Mapping[str, Any]) -> None:
     """Refuses columns that are not declared.
 

@@ -10,6 +10,7 @@ from ..profiles import Window
 from ..reference import ColumnProfile, Profile
 from . import DataEvidence
 
+SINCE, ROWS = "its first day", "its rows"  # made here; their names are no user's
 MIXED = 1000  # values of a text whose mix is compared, at most
 TOP = 10  # the very first values, each of which has rows enough to be looked at alone
 KNOWN = 30  # rows before the window from which on it is known with what a value comes
@@ -133,9 +134,9 @@ def new_values(pair: Pair, name: str) -> New:
     table, first_day = pair.table, pair.window.first
     known = table.filter(table[name].notnull())
     day = known[pair.evidence.days.column].date()
-    seen = known.group_by(name).aggregate(since=day.min(), rows=known.count())
-    new = seen.filter(seen.since >= first_day)
-    found = new.aggregate(rows=new["rows"].sum().fill_null(0), most=new["rows"].max().fill_null(0))
+    seen = known.group_by(name).aggregate(**{SINCE: day.min(), ROWS: known.count()})
+    new = seen.filter(seen[SINCE] >= first_day)
+    found = new.aggregate(rows=new[ROWS].sum().fill_null(0), most=new[ROWS].max().fill_null(0))
     (counts,) = found.to_pyarrow().to_pylist()
     rows = pair.window.count
     return New(counts["rows"] / rows, counts["most"] / rows, new.select(name))

@@ -13,6 +13,7 @@ from datetime import date
 from ...records import Finding, Outcome
 from ...typed import Mismatch
 from .. import profiles, shifts
+from ..masks import about
 from ..offending import Offending
 from ..reference import ColumnProfile
 from . import DataEvidence, _limits, _windows
@@ -35,6 +36,8 @@ class Settings:
     top: int = 50  # the most frequent values of then, whose shares are followed:
     min_kept: float = 0.25  # floor: what they still have of the share that they had
     usual_kept: float = 0.5  # below that it warns
+    # ranked column → ceiling: how far the mix of its `top` values and the rest is off (PSI)
+    max_ranked_psi: dict[str, float] = field(default_factory=dict)
     max_new: float = 0.2  # ceiling: share of rows with a value that was never seen before
     max_new_value: float = 0.01  # ceiling: the same for the most frequent of these values
     max_gain: float = 0.02  # ceiling: what the most frequent value's share may gain, or else
@@ -44,6 +47,7 @@ class Settings:
     max_level: float = 0.01  # ceiling: by what part a number's typical level may be off
     min_rhythm: float = 0.2  # floor: what is left of the difference between the days of a week
     max_rewritten: float = 0.3  # ceiling: by what part a share of days of the release may be off
+    max_rewritten_psi: float = 0.001  # ceiling: the same for the mix of a number (PSI)
     max_strange: float = 0.1  # ceiling: share of a value's rows that come with another than ever
     only_warn: tuple[str, ...] = ()  # the questions that never block, by the first word of `where`
 
@@ -153,7 +157,7 @@ def _psi(asked: _Asked) -> Answers:
     names = pair.columns(lambda column: bool(column.shares))
     edges = {n: c.edges for n in names if (c := pair.then.columns[n]).kind != "text"}
     numbers = profiles.class_shares(pair.window, edges)
-    hidden = [name for name in names if name in pair.evidence.personal]
+    hidden = [name for name in names if about(name, pair.evidence.personal)]
     mixes = _windows.mixes(pair, hidden)  # a profile has but their ranks
     for name in names:
         now = numbers.get(name, pair.now.columns[name].shares)
@@ -176,6 +180,8 @@ def _ranking(asked: _Asked) -> Answers:
         for name in pair.columns(_windows.ranked)
     }
     for name, now in _windows.followed(pair.window, tops).items():
+        if name in settings.max_ranked_psi:
+            yield _ranked_psi(asked, name, (tops[name], now))
         kept = shifts.kept(tops[name], now)
         lost = sorted(tops[name], key=lambda v: (now.get(v, 0.0) - tops[name][v], v))[:3]
         told = (f"{v} {tops[name][v]:.2%} → {now.get(v, 0.0):.2%}" for v in lost)
@@ -187,6 +193,21 @@ def _ranking(asked: _Asked) -> Answers:
             column=name,
             otherwise="warn" if kept >= settings.min_kept else worse,
         )
+
+
+def _ranked_psi(
+    asked: _Asked, name: str, mixes: tuple[Mapping[str, float], Mapping[str, float]]
+) -> Finding:
+    """Has the mix of the most frequent values and all others moved?"""
+    then, now = ({**mix, "": max(0.0, 1 - sum(mix.values()))} for mix in mixes)
+    index = shifts.psi(then, now)
+    message = f"the mix of {name} is {index:.4f} off (PSI of its first {len(mixes[0])} values) "
+    message += f"from {asked.pair.whose}"
+    return _limits.within(
+        *(GATE, f"psi {name}", index, (None, asked.settings.max_ranked_psi[name]), message),
+        column=name,
+        otherwise=asked.otherwise("psi", timely=True),
+    )
 
 
 def _new(asked: _Asked) -> Answers:
@@ -252,11 +273,21 @@ def _rewritten(asked: _Asked) -> Answers:
         name: _windows.first(pair.then.columns[name].ranking, _windows.TOP)
         for name in pair.columns(lambda column: bool(column.ranking))
     }
+    numbers = pair.columns(lambda column: bool(column.edges))
+    edges = {name: pair.then.columns[name].edges for name in numbers}
     window = _windows.then_window(pair)
     if window is None or not window.count > 0:
         why = f"the days of {pair.whose} are not in these data" if pair.released else "no release"
-        yield from (_skip(f"rewritten {name}", why, name) for name in tops)
+        yield from (_skip(f"rewritten {name}", why, name) for name in (*tops, *edges))
         return
+    for name, shares in profiles.class_shares(window, edges).items():
+        index = shifts.psi(pair.then.columns[name].shares, shares)
+        message = f"on the days of {pair.whose}, the mix of {name} is {index:.4f} off (PSI)"
+        yield _limits.within(
+            *(GATE, f"rewritten {name}", index, (None, asked.settings.max_rewritten_psi), message),
+            column=name,
+            otherwise=asked.otherwise("rewritten"),
+        )
     for name, now in _windows.followed(window, tops).items():
         moved = shifts.farthest(tops[name], now)
         message = f"on the days of {pair.whose}, a share of its first {len(tops[name])} {name} is "

@@ -85,10 +85,13 @@ def _baskets(evidence: DataEvidence, settings: Settings) -> Iterator[Finding | O
         yield _limits.absent(GATE, "repeated baskets", absent)
         return
     bought = [name for name, kind in evidence.columns.items() if kind in NUMBERS]
-    sums = {f"sum {n}": table[name].sum() for n, name in enumerate(bought) if name in table.columns}
-    content = {"size": table.count(), "first": table[item].min(), "last": table[item].max(), **sums}
+    sums = {
+        f"its sum {n}": table[name].sum() for n, name in enumerate(bought) if name in table.columns
+    }
+    ends = {"its first": table[item].min(), "its last": table[item].max()}
+    content = {SIZE: table.count(), **ends, **sums}
     baskets = table.group_by([day, who]).aggregate(**content)
-    baskets = baskets.filter(baskets.size >= settings.min_basket_lines)
+    baskets = baskets.filter(baskets[SIZE] >= settings.min_basket_lines)
     twins = _repeated(baskets, [who, *content])
     (found,) = (
         baskets.aggregate(baskets=baskets.count())
@@ -117,7 +120,7 @@ def _files(evidence: DataEvidence) -> Finding:
     return _limits.within(GATE, "same file", len(twins), (0, 0), message)
 
 
-COUNT = "lines with the same"
+SIZE, COUNT = "its size", "its lines with the same"  # made here; their names are no user's
 
 
 def _repeated(table: Any, names: Iterable[str]) -> Any:

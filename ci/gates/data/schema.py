@@ -1,5 +1,6 @@
 """Is the header as declared, in UTF-8, and every value of its column's kind, form and range?"""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,6 +13,7 @@ from ._days import TEXT
 
 GATE = "schema"
 MARK = "\ufeff"
+NAME = re.compile(r"[^\W\d][\w .()-]*")  # what is shown of a header: a value would be no name
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Settings:
         """Refuses columns that are not declared, and questions that their kind does not have."""
         _limits.refuse_unknown(f"{GATE}.columns", self.columns, columns)
         for name, column in self.columns.items():
+            _limits.refuse_foreign_pattern(f"{GATE}.columns.{name}.pattern", column.pattern)
             text = columns[name] == "text"
             asked = replace(column, max_unusual=0.0)
             wrong = ("range", "usual", "median") if text else ("pattern", "allowed")
@@ -88,7 +91,10 @@ def _differences(found: tuple[str, ...], declared: tuple[str, ...]) -> Iterator[
     if missing := [name for name in declared if name not in names]:
         yield f"its header misses {', '.join(missing)}"
     if unknown := [name for name in names if name not in declared]:
-        yield f"its header names {', '.join(unknown)[:200]}, which is not declared"
+        shown = [name if NAME.fullmatch(name) else "what is no name" for name in unknown]
+        if missing and 2 * len(missing) >= len(declared):  # values, perhaps, but for some names
+            shown = [f"{len(unknown)} others"]
+        yield f"its header names {', '.join(dict.fromkeys(shown))[:200]}, which is not declared"
     if sorted(names) == sorted(declared) and tuple(names) != declared:
         yield "its header has the columns in another order"
 

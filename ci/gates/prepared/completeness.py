@@ -59,9 +59,9 @@ def _cleaning(
     kept = left / raw if raw > 0 else float("nan")
     yield Finding(
         GATE,
-        "pass" if kept >= settings.min_kept else "block",
+        "pass" if settings.min_kept <= kept <= 1 else "block",
         kept,
-        f"at least {settings.min_kept:g}",
+        f"{settings.min_kept:g} to 1",
         f"{left} of {raw} raw lines were kept",
         "kept",
     )
@@ -69,7 +69,7 @@ def _cleaning(
         share = touched / raw if raw > 0 else float("nan")
         yield Finding(
             GATE,
-            "pass" if share <= settings.max_touched else "block",
+            "pass" if 0 <= share <= settings.max_touched else "block",
             share,
             f"at most {settings.max_touched:g}",
             f"the rule {rule} touched {touched} of {raw} raw lines",

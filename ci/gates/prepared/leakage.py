@@ -5,6 +5,7 @@ and none was copied under another date. No column of what is known about a custo
 tells who or what is bought in the test window: its rank AUC and rank correlation have a ceiling.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -108,7 +109,7 @@ def _copies(learn: Any, test: Any, settings: Settings) -> Answer:
         .to_pyarrow()
         .to_pylist()
     )
-    share = counts["copied"] / counts["all"] if counts["all"] else 0.0
+    share = counts["copied"] / counts["all"] if counts["all"] else math.nan
     good = share <= settings.max_copied
     message = (
         f"{counts['copied']} of {counts['all']} test baskets of {settings.min_lines} lines "
@@ -153,8 +154,12 @@ def _features(features: Features, table: Any, test: Any) -> Iterator[Finding]:
         missing = f"there is no table {name} by {key}"
         yield _finding(f"features of {name}", None, "a table", missing, good=False)
         return
-    for column, told in telling(table, test, key).items():
-        yield _told(features, column, told)
+    told = telling(table, test, key)
+    if not told:
+        message = f"{name} has no number and no date that could tell anything: name another table"
+        yield _finding(f"features of {name}", 0, "at least 1 column", message, good=False)
+    for column, tells in told.items():
+        yield _told(features, column, tells)
 
 
 def _told(features: Features, column: str, told: Telling) -> Finding:

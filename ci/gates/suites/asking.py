@@ -4,6 +4,7 @@ It passes on nothing: an empty table, a column without values and an expectation
 succeed there. So each is refused here before it is asked.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,10 +15,16 @@ from ..offending import Offending
 from . import great, shown, weighed
 from .findings import GATE, finding, found
 from .great import Answer, Custom
+from .loosened import KNOWN
 from .parsed import Expectation, Suite
 from .shown import Shown, View
 
-BOUNDS = ("min_value", "max_value", "value_set", "quantile_ranges", "regex", "regex_list")
+BOUNDS = ("min_value", "max_value")
+LISTS = (
+    *("value_set", "value_pairs_set", "quantile_ranges", "regex", "regex_list", "type_list"),
+    *("column_set", "column_list", "like_pattern_list"),
+)
+NOTHING: tuple[Any, ...] = (None, [], {}, "")
 
 
 @dataclass(frozen=True)
@@ -86,13 +93,31 @@ def _held(suite: Suite | None, asked: Asked) -> Finding:
 def _unanswerable(expectation: Expectation, filled: Mapping[str, columns.Filled]) -> str:
     """Why an expectation's success would mean nothing, or nothing."""
     mostly = expectation.kwargs.get("mostly", 1)
-    if isinstance(mostly, int | float) and not mostly > 0:
+    if not (isinstance(mostly, int | float) and mostly > 0):
         return f"it asks nothing: mostly is {mostly}"
-    for key in BOUNDS:
-        if key in expectation.kwargs and expectation.kwargs[key] in ([], {}, ""):
+    for key in (*BOUNDS, *LISTS):
+        if expectation.kwargs.get(key, 0) in (NOTHING if key in LISTS else NOTHING[1:]):
             return f"it asks nothing: {key} is empty"
+    between = expectation.type in KNOWN and expectation.type.endswith("_to_be_between")
+    if between and not any(map(_limits, _ranges(expectation))):
+        return "it asks nothing: it has no limit"
     problems = (columns.problem_of(filled, name) for name in expectation.about)
     return next((problem for problem in problems if problem), "")
+
+
+def _ranges(expectation: Expectation) -> Iterator[Any]:
+    """The pairs of a floor and a ceiling that it names."""
+    quantiles = expectation.kwargs.get("quantile_ranges")
+    if quantiles is None:
+        yield [expectation.kwargs.get(key) for key in BOUNDS]
+    elif isinstance(quantiles, Mapping):
+        yield from quantiles.get("value_ranges") or ()
+
+
+def _limits(bounds: Any) -> bool:
+    """Whether a pair of bounds excludes anything."""
+    endless = (None, -math.inf, math.inf)
+    return not isinstance(bounds, list) or any(bound not in endless for bound in bounds)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...records import Finding, Outcome
+from .. import masks
 from ..offending import Offending
 from .great import Answer, plain
 from .parsed import NAMING, OF_TABLE, Expectation
@@ -18,7 +19,7 @@ def found(
     """What an answer means for the data, with the rows that are not as expected."""
     # A custom expectation that names no column may read any of them.
     about = expectation.about or (() if expectation.type.startswith(OF_TABLE) else personal)
-    masked = any(name in personal for name in about)
+    masked = any(masks.about(name, personal) for name in about)
     if answer.error:
         error = answer.error.split(":")[0] if masked else answer.error
         problem = f"{expectation.says}: no answer, {error}"

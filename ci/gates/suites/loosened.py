@@ -5,8 +5,10 @@ set of columns, any change to an expectation of a kind that is not known here.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from .parsed import SEVERITIES, Expectation, Suite
@@ -156,7 +158,7 @@ def _looser(key: str, old: Any, new: Any, now: Expectation) -> bool:
     if key == "max_value":
         return not _at_least(old, new, none=True)
     if key in ("strict_min", "strict_max"):
-        return not new
+        return new is not True  # the library takes the text "false" for false
     if key == "or_equal":
         return bool(new)
     if key in LISTS and "equal_set" not in now.type:
@@ -176,10 +178,21 @@ def _at_least(high: Any, low: Any, *, none: bool = False) -> bool:
     """Whether one bound is not below another; no floor is below, no ceiling above everything."""
     if high is None or low is None:
         return (high is None) if none else (low is None)
+    if isinstance(high, str) and isinstance(low, str):
+        return _moment(high) >= _moment(low)
     try:
         return bool(high >= low)
     except TypeError:
         return False
+
+
+def _moment(text: str) -> float:
+    """A day or a moment as a number; NaN, which is not at least anything, for any other text."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return math.nan
+    return found.replace(tzinfo=found.tzinfo or UTC).timestamp()
 
 
 def _must_hold_all(key: str, now: Expectation) -> bool:

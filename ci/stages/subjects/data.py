@@ -90,7 +90,7 @@ def _read_all(
             file, part = _read(engine, path, RawFile(name, hashes[name]), columns)
             files.append(file)
             parts += [part] if part else []
-        elif not path.is_dir() or path.match("*.csv"):
+        elif not path.is_dir() or path.is_symlink() or path.match("*.csv"):
             files.append(RawFile(name, problem="it is no readable file"))
     return Reading(tuple(files), engine.raw(parts, columns), _malformed(parts))
 

@@ -63,7 +63,15 @@ def _read_all(engine: frames.Engine, folder: Path) -> Reading:
         cleaning = _cleaning(json.loads((folder / CLEANING).read_bytes()))
     except FileNotFoundError:
         problems[CLEANING] = "it is missing"
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ):
         problems[CLEANING] = "it does not say what was cleaned"
     return Reading(found, problems, cleaning)
 
