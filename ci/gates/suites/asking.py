@@ -177,27 +177,37 @@ def _asked_plainly(table: Any, seen: Shown, expectations: Sequence[Expectation])
     ]
     details = great.answers(frame, [expectations[place] for place in doubtful], "COMPLETE")
     for place, detail in zip(doubtful, details, strict=True):
-        result = _sampled(detail.result)
-        answers[place] = replace(detail, result=result, rows=_rows(table, seen, detail))
+        places = _places(detail)
+        if places:
+            result = _sampled(detail.result or {}, seen, expectations[place], places)
+            detail = replace(detail, result=result, rows=_rows(table, seen, places))
+        answers[place] = detail
     return answers
 
 
-def _sampled(result: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """The result, its samples not those of the first rows: engines give rows in any order."""
-    found = (result or {}).get("unexpected_list")
-    if result is None or found is None:
+def _places(answer: Answer) -> list[int]:
+    """The places of rows that it names among those that were shown."""
+    places = (answer.result or {}).get(weighed.INDEX) or []
+    named = not answer.success and all(isinstance(place, int) for place in places)
+    return list(places) if named else []
+
+
+def _sampled(
+    result: Mapping[str, Any], seen: Shown, expectation: Expectation, places: Sequence[int]
+) -> Mapping[str, Any]:
+    """The result with samples that do not depend on the order in which an engine gives rows."""
+    names = [name for name in expectation.about if name in seen.rows.column_names]
+    if "partial_unexpected_list" not in result or not names:
         return result
-    samples = weighed.most_frequent((value, 1) for value in found)
-    return {**result, "partial_unexpected_list": samples}
+    rows = seen.rows.select(names).take(places).to_pylist()
+    values = ((tuple(row.values()) if len(names) > 1 else row[names[0]], 1) for row in rows)
+    return {**result, "partial_unexpected_list": weighed.most_frequent(values)}
 
 
-def _rows(table: Any, seen: Shown, answer: Answer) -> Any:
-    """The rows that it names, as an ibis table; None where it names none."""
+def _rows(table: Any, seen: Shown, places: Sequence[int]) -> Any:
+    """The rows at some places of what was shown, as an ibis table."""
     import ibis
 
-    places = (answer.result or {}).get(weighed.INDEX)
-    if answer.success or not places or not all(isinstance(place, int) for place in places):
-        return None
     rows = seen.rows.take(places)
     whole = set(seen.rows.column_names) == set(table.columns)
     return ibis.memtable(rows) if whole else weighed.same_rows(table, rows)
