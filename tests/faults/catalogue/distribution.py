@@ -50,6 +50,16 @@ def top_seller_swapped(rows: Rows, rng: Random) -> Iterable[Row]:
         yield put(row, PRODUCT, other.get(of(row, PRODUCT), of(row, PRODUCT)))
 
 
+def top_seller_is_rare(rows: Rows, rng: Random) -> Iterable[Row]:
+    """The product that sold best and the hundredth have each other's number."""
+    sold = Counter(of(row, PRODUCT) for row in rows)
+    ranked = sorted(sold, key=lambda product: (-sold[product], product))
+    first, other = ranked[0], ranked[99]
+    exchanged = {first: other, other: first}
+    for row in rows:
+        yield put(row, PRODUCT, exchanged.get(of(row, PRODUCT), of(row, PRODUCT)))
+
+
 def one_place_floods(rows: Rows, rng: Random) -> Iterable[Row]:
     """Customers of one postcode come in whole; of the others, a fifth of the lines does."""
     keep = some(len(rows), 0.2, rng)
@@ -123,6 +133,12 @@ FAULTS = (
         "the top seller is swapped",
         lines("two best exchanged", top_seller_swapped, to=PRODUCT),
         ("drift", f"company {PRODUCT}"),
+    ),
+    Fault(
+        "the top seller is swapped with a product that few buy",
+        lines("best and hundredth exchanged", top_seller_is_rare, to=PRODUCT),
+        ("drift", f"ranking {PRODUCT}"),
+        severity="warn",
     ),
     Fault(
         "one shop floods",
