@@ -369,6 +369,29 @@ def test_locks_that_a_killed_git_left_do_not_stand_in_the_way(project: Project) 
     assert assigned(book, "v1.0.0").number == 1
 
 
+@pytest.mark.parametrize("ref", ["refs/heads/slipway-ledger", "refs/tags/next-basket@v0.2.0"])
+def test_a_lock_that_a_killed_git_left_in_our_own_ledger_is_taken_away(
+    project: Project, ref: str
+) -> None:
+    book = ledger.open_ledger(project)
+    written(book, "register", "v0.1.0")
+    lock = Path(book.copy.address) / f"{ref}.lock"
+    lock.touch()
+    written(book, "register", "v0.2.0")
+    assert not lock.exists()
+    assert [event.version for event in ledger.read(book).events] == ["v0.1.0", "v0.2.0"]
+
+
+def test_a_lock_in_a_ledger_of_others_is_named_and_left(project: Project) -> None:
+    book = ledger.open_ledger(project)
+    written(book, "register")
+    lock = Path(book.copy.address) / "refs/heads/slipway-ledger.lock"
+    lock.touch()
+    with pytest.raises(ToolError, match="slipway-ledger.lock"):
+        written(replace(book, shared=True), "register", "v2.0.0")
+    assert lock.exists()
+
+
 @pytest.mark.parametrize("part", ["", "objects", "HEAD", "refs"])
 def test_a_copy_that_was_damaged_is_made_again(root: Path, project: Project, part: str) -> None:
     book = ledger.open_ledger(project)

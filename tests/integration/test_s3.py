@@ -111,8 +111,10 @@ def test_without_credentials_the_remote_is_said_to_be_unreadable(
     plan = json.loads(clone.slipway("plan", "--json").out)
     assert plan["remote"].startswith("the remote cannot be read")
     refused = clone.slipway("repro", code=4).err.strip().splitlines()
-    assert len(refused) == 3
-    assert "the remote cannot be read" in refused[0]
+    assert refused[0] == "Running stage 'reference':"  # it asks the ledger, before any data
+    assert [line.split(":")[0] for line in refused[-3:]] == ["slipway", "  where", "  to do"]
+    assert "the remote cannot be read" in refused[-3]
+    assert [line for line in refused if line.startswith("Running stage")] == refused[:1]
     assert "secret" not in json.dumps(plan)
 
 

@@ -113,7 +113,9 @@ def append(ledger: Ledger, draft: Callable[[History], Draft | Event]) -> Event:
             seen = clone.refresh(ledger.copy)
             head = seen.head
             if heads.count(head) == TRIES:  # nobody is quicker: it is refused as such
-                break
+                if ledger.shared or not clone.unlocked(Path(ledger.copy.address)):
+                    break
+                heads.clear()
             heads.append(head)
             history = _events(ledger, head)
             drafted = draft(history)

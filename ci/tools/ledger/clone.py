@@ -16,6 +16,7 @@ from ...errors import EvidenceError, ToolError
 from ..process import Finished, run
 
 TIMEOUT_S = 60.0  # for one conversation with the remote
+LOCK_S = 3.0  # a living git keeps a lock for moments
 NEXT = "refs/slipway/next"
 AUTHOR = "Slipway <slipway@localhost>"
 # No hook, background job or signature of the user's own settings belongs in here.
@@ -206,6 +207,20 @@ def create(folder: Path, branch: str) -> bool:
     return True
 
 
+def unlocked(folder: Path) -> bool:
+    """Waits until what is locked in a repository of slipway's own is free; False: nothing was.
+
+    What stands unchanged for `LOCK_S` was left by a git that was killed, and is taken away.
+    """
+    before = _locks(folder)
+    if before:
+        time.sleep(LOCK_S)
+    for path, mark in _locks(folder).items():
+        if before.get(path) == mark:
+            path.unlink(missing_ok=True)
+    return bool(before)
+
+
 def _init(folder: Path, branch: str) -> None:
     for words in (
         ("init", "--quiet", "--bare"),
@@ -226,8 +241,18 @@ def _prepare(clone: Clone) -> None:
         clone.folder.mkdir(parents=True)
         _init(clone.folder, clone.branch)
         marker.write_text(clone.address, encoding="utf-8")
-    for stale in (*clone.folder.glob("*.lock"), *(clone.folder / "refs").rglob("*.lock")):
+    for stale in _locks(clone.folder):
         stale.unlink(missing_ok=True)  # of a git that was killed: we hold the copy alone
+
+
+def _locks(folder: Path) -> dict[Path, tuple[int, int]]:
+    """What git keeps locked in a repository: path → which file it is, and since when."""
+    found = dict[Path, tuple[int, int]]()
+    for path in (*folder.glob("*.lock"), *(folder / "refs").rglob("*.lock")):
+        with contextlib.suppress(FileNotFoundError):
+            stat = path.stat()
+            found[path] = (stat.st_ino, stat.st_mtime_ns)
+    return found
 
 
 def _wait_for(descriptor: int, lock: Path) -> None:
