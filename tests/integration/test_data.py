@@ -490,7 +490,9 @@ def test_a_source_is_refused_where(offline: Checkout, name: str) -> None:
 def test_a_version_without_the_last_month_and_with_it_again(small: Checkout) -> None:
     both = {small.record("dataset")["subject"]: 4}
     small.slipway("plan")
-    small.slipway("gate", "data")
+    judged = small.slipway("gate", "data")
+    assert "findings passed)" in judged.out
+    assert "findings passed)" not in judged.err  # shown once, though a DVC stage judged
     small.commit("Lock the version with February")
 
     (small.root / "data" / LAST).unlink()
@@ -502,7 +504,7 @@ def test_a_version_without_the_last_month_and_with_it_again(small: Checkout) -> 
     assert "train on cpu" in plan
     small.slipway("data", "pull")
     both[small.record("dataset")["subject"]] = 3
-    small.slipway("gate", "data")
+    assert "findings passed)" in small.slipway("repro", "gate-data").err
     small.commit("Leave February out")
 
     small.run("git", "checkout", "-q", "HEAD~1", "--", "data.dvc")

@@ -137,7 +137,7 @@ FAULTS = (
     ),
     Fault(
         "years have two digits",
-        cells(DAY, "cut to two digits of the year", short_year, share=0.02),
+        cells(DAY, "cut to two digits of the year", short_year, share=0.1),
         ("schema", f"values of {DAY}"),
         also=("duplicates", "expectations"),
     ),

@@ -62,9 +62,9 @@ FAULTS = (
     ),
     Fault(
         "some products are blanks",
-        cells(PRODUCT, "blanked", to_value(" "), share=0.002),
+        cells(PRODUCT, "blanked", to_value(" "), share=0.01),
         ("expectations", f"raw PRODUCT_ID: {REGEX}"),
-        also=("schema",),
+        also=("schema", "duplicates"),
     ),
     Fault(
         "a subclass is N/A",
