@@ -1,20 +1,22 @@
 # Each target sets up what it needs. `make deliver` and `make test` are the two to know.
 PYTHON ?= python3
-WORKERS ?= 2
+WORKERS ?= 3
 SLIPWAY = .venv/bin/slipway
 
-.PHONY: deliver test check faults env bench gpu-image jenkins clean
+.PHONY: deliver test lint check faults env bench gpu-image jenkins clean
 
 deliver: env  ## from data to production on this machine
 	@$(SLIPWAY) run --yes
 
 test: env  ## every test, a whole delivery among them
-	@.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile tests
+	@.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests
 
-check: env  ## lint, types, unit tests
+lint: env  ## style and types
 	@.venv/bin/ruff check ci ml tests bench
 	@.venv/bin/ruff format --check ci ml tests bench
 	@.venv/bin/mypy
+
+check: lint  ## style, types, unit tests
 	@.venv/bin/python -m pytest -q tests/unit
 
 faults: env  ## every planted fault, and what stops it; writes docs/reference/faults.md (FAMILY=…: one family)

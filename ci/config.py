@@ -1,8 +1,10 @@
 """One checkout and the environment around it, read once."""
 
+import contextlib
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
@@ -11,6 +13,7 @@ from .errors import ConfigError
 from .settings import FILE, Config, Environment, parse
 
 LOCAL_DOCKER = "unix:///var/run/docker.sock"
+SHOWN_LATER = "SLIPWAY_SHOWN_LATER"
 # Variables that lead Python to other packages, or a library to other numbers.
 DECIDING = (
     *("PYTHON", "VIRTUAL_ENV", "CONDA_", "TF_", "XLA_", "KERAS_", "ONEDNN_", "DNNL_", "OMP_"),
@@ -35,6 +38,7 @@ class Project:
     docker_host: str = LOCAL_DOCKER
     docker_config: Path = Path("~/.docker")  # where Docker keeps its credentials
     registry_login: tuple[str, str] | None = field(default=None, repr=False)  # user, password
+    shown_later: str = ""  # the subject whose verdict is shown by whoever started DVC
     jenkins_url: str = ""  # where `[jenkins] url` is empty
     jenkins_login: tuple[str, str] = field(default=("", ""), repr=False)  # user, token
 
@@ -99,9 +103,20 @@ def load(start: Path | None = None) -> Project:
         docker_host=os.environ.get("DOCKER_HOST") or LOCAL_DOCKER,
         docker_config=_docker_config(),
         registry_login=_registry_login(),
+        shown_later=os.environ.get(SHOWN_LATER, ""),
         jenkins_url=os.environ.get("JENKINS_URL", ""),
         jenkins_login=_jenkins_login(),
     )
+
+
+@contextlib.contextmanager
+def showing_later(subject: str) -> Iterator[None]:
+    """Lets the gates that are started within leave it to us to show the verdict on a subject."""
+    os.environ[SHOWN_LATER] = subject
+    try:
+        yield
+    finally:
+        del os.environ[SHOWN_LATER]
 
 
 def _build() -> str:

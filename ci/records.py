@@ -103,6 +103,7 @@ class DataProfile(Record):
     profile: dict[str, Any]  # numbers about its rows and columns, as in `models/reference.json`
     suites: dict[str, tuple[dict[str, Any], ...]]  # name → what was expected
     reference: dict[str, Any] | None  # what it was compared with; null: nothing was released
+    gates: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)  # how they were asked
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import ConfigError, SlipwayError
 from ..records import Finding, Outcome, Verdict, canonical, digest_of
-from ..typed import Mismatch, build
+from ..typed import Mismatch, build, plain
 from . import limits, masks, offending, raised
 from .offending import Keep, Offending
 
@@ -22,6 +22,7 @@ USUAL: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "lint": {"clean": {}},
     "tests": {"ran": {}},
 }
+ALWAYS: Mapping[str, tuple[str, ...]] = {"data": ("suites",), "prepared": ("suites",)}
 RANK: dict[Outcome, int] = {"not_applicable": 0, "skip": 1, "pass": 2, "warn": 3, "block": 4}
 
 
@@ -43,13 +44,18 @@ def available(subject: str) -> list[str]:
 def asked(subject: str, gates: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[Gate]:
     """The gates of a subject: those that `delivery.toml` names, or else the usual ones.
 
+    What tells that a gate is not asked any more is asked in any case.
+
     Args:
         gates: subject → gate → its table, all of `[gates]`.
 
     Raises:
         ConfigError: as `configured`.
     """
-    return configured(subject, gates.get(subject, USUAL.get(subject, {})))
+    named = gates.get(subject, USUAL.get(subject, {}))
+    return configured(
+        subject, {**named, **{n: {} for n in ALWAYS.get(subject, ()) if n not in named}}
+    )
 
 
 def configured(subject: str, tables: Mapping[str, Mapping[str, Any]]) -> list[Gate]:
@@ -178,6 +184,11 @@ def _tables(evidence: Any) -> list[Any]:
 def worst(findings: Sequence[Finding]) -> Outcome:
     """The outcome of a verdict: the worst of its findings, block where there is none."""
     return max((f.outcome for f in findings), key=RANK.__getitem__, default="block")
+
+
+def settings_of(gates: Sequence[Gate]) -> dict[str, Any]:
+    """Gate → its settings, as JSON has them."""
+    return {gate.name: plain(gate.settings) for gate in gates}
 
 
 def settings_digest(gates: Sequence[Gate]) -> str:

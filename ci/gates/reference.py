@@ -64,11 +64,13 @@ class Reference:
 
     Attributes:
         suites: name → its expectations, each as the suite's file has it.
+        gates: subject → gate → its settings; releases of an older slipway kept none.
     """
 
     version: str
     profile: Profile
     suites: dict[str, tuple[dict[str, Any], ...]] = field(default_factory=dict)
+    gates: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
 
 def render(reference: Reference | None) -> bytes:

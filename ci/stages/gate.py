@@ -4,14 +4,13 @@ import argparse
 import contextlib
 import importlib
 import json
-import os
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from ..config import Project
+from ..config import Project, showing_later
 from ..errors import SlipwayError
 from ..gates import Gate, asked, judge, limits, raised, settings_digest, worst
 from ..gates.reference import Profile
@@ -37,7 +36,6 @@ from .subjects import Subject
 KINDS = ("data", "prepared", "model", "image", "service")
 IN_DVC = ("data", "prepared", "model")
 TABLES = ("data", "prepared")  # whose offending rows are set apart
-SHOWN_BY_CALLER = "SLIPWAY_SHOWN_BY_CALLER"  # the subject whose verdict is shown after DVC ended
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +73,7 @@ def run(project: Project, args: argparse.Namespace) -> Done:
         verdict = record(project, subject, replace(verdict, seconds=time.monotonic() - started))
         if profile := _profile(project, subject, verdict):
             profiled.record(project, subject.of, profile)
-    if not (args.out and os.environ.get(SHOWN_BY_CALLER) == args.subject):
+    if not (args.out and project.shown_later == args.subject):
         terminal.show(verdict, color=project.color)
     if beside and verdict.outcome == "block":
         _take_back(project, verdict)
@@ -148,11 +146,8 @@ def _bring_up_to_date(project: Project, kind: str) -> Done | None:
     """Lets DVC run or restore what this gate judges; an answer only if an earlier gate blocked."""
     if kind == "data" and data.altered(project):  # DVC would take it for a new version
         return None
-    os.environ[SHOWN_BY_CALLER] = kind
-    try:
+    with showing_later(kind):
         done = repro.reproduce(project, (f"gate-{kind}",))
-    finally:
-        del os.environ[SHOWN_BY_CALLER]
     earlier = done.blocked_by.removeprefix("slipway ")
     if earlier and not earlier.startswith(f"gate {kind} "):
         say(f"{kind}: not judged, since 'slipway {earlier}' blocked")

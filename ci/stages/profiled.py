@@ -6,13 +6,15 @@ from typing import Any
 
 from ..config import Project
 from ..errors import ConfigError
-from ..gates import asked, settings_digest, suites
+from ..gates import asked, settings_of, suites
 from ..gates.reference import Profile, Reference, parse
 from ..records import DataProfile, canonical, digest_file, digest_of, digest_tree, write
 from ..tools import dvc, git
 from ..typed import plain
 
 NAME = "data-profile"
+TABLES = ("data", "prepared")
+EXPECTATIONS = "expectations"  # the gate
 SUITES = Path("ml/expectations")
 
 
@@ -47,12 +49,32 @@ def question(project: Project) -> str:
                 "columns": list(data.columns.items()),  # their order is asked for too
                 "personal": sorted(data.personal),
                 "window_days": data.window_days,
-                "gates": settings_digest(asked("data", project.config.gates)),
+                "gates": gates(project),
                 "suites": digest_tree(project.root / SUITES),
                 "expectations": list(data.expectations),  # modules; their order may matter
             }
         )
     )
+
+
+def gates(project: Project) -> dict[str, dict[str, dict[str, Any]]]:
+    """Subject → gate → how it is asked; for the suites, by which code of the project's own, too."""
+    found = {kind: settings_of(asked(kind, project.config.gates)) for kind in TABLES}
+    for tables in found.values():
+        if EXPECTATIONS in tables:
+            tables[EXPECTATIONS]["code"] = code(project)
+    return found
+
+
+def code(project: Project) -> dict[str, str]:
+    """Path → sha256 of the modules that define the project's own kinds of expectations."""
+    stems = [Path(*module.split(".")) for module in project.config.data.expectations]
+    paths = [place for stem in stems for place in (stem.with_suffix(".py"), stem / "__init__.py")]
+    return {
+        path.as_posix(): digest_file(project.root / path)
+        for path in paths
+        if (project.root / path).is_file()
+    }
 
 
 def record(project: Project, dataset: str, profile: Profile) -> None:
@@ -67,6 +89,7 @@ def record(project: Project, dataset: str, profile: Profile) -> None:
             question=question(project),
             profile=plain(profile),
             suites=_suites(project),
+            gates=gates(project),
             reference=plain(standing(project)),
         ),
     )

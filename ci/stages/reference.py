@@ -52,7 +52,8 @@ def _reference(
                 build(Reference, kept.reference) if kept.reference else None,
                 f"as {live.version} was compared with it",
             )
-        return Reference(live.version, build(Profile, kept.profile), kept.suites), ""
+        profile = build(Profile, kept.profile)
+        return Reference(live.version, profile, kept.suites, kept.gates), ""
     except Mismatch as error:
         todo = "find out who wrote it; a newer slipway may have"
         raise EvidenceError(f"a profile is malformed: {error}", where, todo) from error

@@ -174,6 +174,7 @@ GOOD = (
         "lines in other files",
         Transformation("split in halves", "files", in_halves),
         BEFORE,
+        warns=(("suites", "delivery.toml completeness"),),
     ),
     Good(
         "lines with the line ends of another system",

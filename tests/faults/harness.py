@@ -14,6 +14,7 @@ from slipway import config
 from slipway.gates import RANK, Gate, asked, judge, worst
 from slipway.gates.reference import Reference, render
 from slipway.records import Finding, Outcome, Verdict
+from slipway.stages import profiled
 from slipway.stages.gate import subject_of
 from slipway.stages.subjects import Subject
 
@@ -124,20 +125,21 @@ def asked_of(place: Bench, kind: str) -> Asked:
 @functools.cache
 def champion(kind: Base) -> bytes:
     """What production has where faults are planted: the version before, without the last month."""
-    return profiled(only(*MONTHS[:-1]).act(base(kind), Random()))
+    return released(only(*MONTHS[:-1]).act(base(kind), Random()))
 
 
-def profiled(files: Files) -> bytes:
+def released(files: Files) -> bytes:
     """The reference that a release with these files leaves: what its data are like, its suites."""
     with bench() as place:
         place.put(named(files))
         profile = asked_of(place, "data").subject.evidence.profile
+        gates = profiled.gates(config.load(place.root))
     suites = {
         PurePath(path).stem: tuple(json.loads(content)["expectations"])
         for path, content in files.items()
         if path.startswith("ml/expectations/")
     }
-    return render(Reference("v1.0.0", profile, suites))
+    return render(Reference("v1.0.0", profile, suites, gates))
 
 
 def planted(fault: Fault, seed: int = SEED) -> Files:
@@ -195,7 +197,7 @@ class Passed:
 def passed(place: Bench, good: Good, seed: int = SEED) -> Passed:
     """What the gates say to a good data version, beside the one before it."""
     files = named(good.how.act(base(good.base), chance(good.name, seed)))
-    before = {REFERENCE: profiled(good.before.act(files, Random()))} if good.before else {}
+    before = {REFERENCE: released(good.before.act(files, Random()))} if good.before else {}
     place.put({**files, **before})
     verdict = asked_of(place, good.subject).verdict()
     strange = tuple(f for f in verdict.findings if f.outcome in ("block", "warn"))

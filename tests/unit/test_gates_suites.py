@@ -14,6 +14,7 @@ from slipway.gates import configured, data, prepared
 from slipway.gates.data import suites as of_data
 from slipway.gates.prepared import suites as of_prepared
 from slipway.gates.suites import accepted, parsed
+from slipway.gates.suites.asked import FILE
 from slipway.gates.suites.loosened import changes
 from slipway.records import Finding
 from slipway.stages import gate as stages_gate
@@ -270,7 +271,7 @@ LOWER = between(min_value=0, max_value=9, mostly=0.9)
 
 
 def reference(**suites: list[Entry]) -> Any:
-    return SimpleNamespace(version="v1.2.0", suites=suites)
+    return SimpleNamespace(version="v1.2.0", suites=suites, gates={"data": {}, "prepared": {}})
 
 
 def judged(
@@ -287,6 +288,7 @@ def judged(
     answers = list(of_data.judge(evidence, accepted.Settings(acceptances)))
     places = {finding.where: finding for finding in answers}
     assert len(places) == len(answers)
+    assert not suites or places.pop(FILE).outcome == "pass"  # the gates are asked as they were
     return places
 
 
@@ -400,10 +402,105 @@ def test_prepared_suites_are_compared_table_by_table_and_the_raw_one_is_not() ->
     )
     found = {f.where: f.outcome for f in of_prepared.judge(evidence, accepted.Settings())}
     assert found == {
+        FILE: "pass",
         "baskets AGE: expect_column_values_to_be_in_set": "block",
         "lines": "pass",
         "new PRICE: expect_column_values_to_be_between (new)": "pass",
     }
+
+
+# How the gates themselves are asked.
+
+TABLES: dict[str, dict[str, Any]] = {
+    "drift": {"max_psi": 0.03, "min_rhythm": 0.2, "only_warn": [], "max_largest": {"A": 0.1}},
+    "completeness": {"min_rows": {"lines": 10, "test": 5}, "min_rows_for_shares": 1000},
+    "freshness": {"as_of": "2001-02-28", "max_age_days": 0},
+}
+
+
+def asked_as(
+    before: Mapping[str, Any] | None, now: Mapping[str, Any], *acceptances: accepted.Accepted
+) -> dict[str, tuple[str, Any]]:
+    """Where → outcome and what changed, of gates that were asked so and are asked so now."""
+    released = accepted.Released("v1.2.0", {}, before)
+    settings = accepted.Settings(acceptances)
+    answers = accepted.judge("data", released, {}, now, settings)
+    return {f.where.removeprefix(f"{FILE} "): (f.outcome, f.measured) for f in answers}
+
+
+def with_(gate: str, **settings: Any) -> dict[str, dict[str, Any]]:
+    return {**TABLES, gate: {**TABLES[gate], **settings}}
+
+
+@pytest.mark.parametrize(
+    ("now", "outcome", "what"),
+    [
+        (with_("drift", max_psi=0.5), "warn", "max_psi 0.03 → 0.5"),
+        (with_("drift", max_psi=0.01), "pass", "max_psi 0.03 → 0.01"),
+        (with_("drift", max_psi=None), "warn", "max_psi 0.03 → nothing"),
+        (with_("drift", max_psi=False), "warn", "max_psi 0.03 → False"),
+        (with_("drift", min_rhythm=0.1), "warn", "min_rhythm 0.2 → 0.1"),
+        (with_("drift", min_rhythm=0.3), "pass", "min_rhythm 0.2 → 0.3"),
+        (with_("drift", only_warn=["psi"]), "warn", "only_warn [] → ['psi']"),
+        (with_("drift", max_largest={}), "warn", "max_largest.A 0.1 → nothing"),
+        (with_("drift", max_largest={"A": 0.1, "B": 1}), "warn", "max_largest.B nothing → 1"),
+        (
+            with_("drift", max_psi=0.01, min_rhythm=0.1),
+            "warn",
+            "max_psi 0.03 → 0.01; min_rhythm 0.2 → 0.1",
+        ),
+        (with_("drift", top=50), "warn", "top nothing → 50"),
+        (
+            with_("completeness", min_rows={"lines": 11, "test": 4}),
+            "warn",
+            "min_rows.lines 10 → 11; min_rows.test 5 → 4",
+        ),
+        (
+            with_("completeness", min_rows_for_shares=10**6),  # fewer days are looked at
+            "warn",
+            "min_rows_for_shares 1000 → 1000000",
+        ),
+        ({**TABLES, "leakage": {"max_copied": 0}}, "pass", "asked now"),
+    ],
+)
+def test_a_gate_that_is_asked_otherwise_is_named(
+    now: Mapping[str, Any], outcome: str, what: str
+) -> None:
+    (answer,) = asked_as(TABLES, now).values()
+    assert answer == (outcome, what)
+
+
+def test_a_gate_that_is_not_asked_any_more_blocks_until_it_is_accepted() -> None:
+    now = {name: table for name, table in TABLES.items() if name != "drift"}
+    assert asked_as(TABLES, now)["drift"] == ("block", "not asked any more")
+    yes = replace(YES, suite=FILE, expectation="drift")
+    outcome, measured = asked_as(TABLES, now, yes)["drift"]
+    assert (outcome, measured["by"], measured[accepted.UNTIL]) == ("warn", "Ann", "2026-12-31")
+    other = replace(yes, expectation="freshness")
+    found = asked_as(TABLES, now, other)
+    assert found["drift"][0] == "block"
+    assert found[f"accepted {FILE} freshness"][0] == "warn"
+
+
+def test_what_moves_with_the_data_is_no_other_question() -> None:
+    later = with_("freshness", as_of="2001-03-28")
+    assert asked_as(TABLES, later) == {FILE: ("pass", "3 gates")}
+    before = {**TABLES, "suites": {"accepted": []}}
+    with_one = {**TABLES, "suites": {"accepted": [{"suite": "raw"}]}}
+    assert asked_as(before, with_one) == {FILE: ("pass", "4 gates")}
+
+
+def test_a_release_that_kept_no_settings_is_said() -> None:
+    assert asked_as(None, TABLES) == {FILE: ("skip", ["completeness", "drift", "freshness"])}
+
+
+@pytest.mark.parametrize("kind", ["data", "prepared"])
+def test_what_asks_whether_all_is_asked_cannot_be_left_out(kind: str) -> None:
+    names = [gate.name for gate in gates.asked(kind, {kind: {}})]
+    assert names == ["suites"]
+    until = {"accepted": [{**vars(YES)}]}
+    (gate,) = gates.asked(kind, {kind: {"suites": until}})
+    assert gate.settings.accepted == (YES,)
 
 
 WRONG = {

@@ -63,6 +63,7 @@ class DataEvidence:
         suite: the expectations of the raw table, or None where the file is missing.
         listing: file → md5 of the version that `data.dvc` names, where it is known.
         reference: what production's data were like; None: nothing was released before.
+        gates: gate → how it is asked, all of them.
         window_days: how many of the last days stand for what the data are like now.
         custom: the project's own kinds of expectations.
     """
@@ -75,6 +76,7 @@ class DataEvidence:
     listing: Mapping[str, str] = field(default_factory=dict)
     personal: tuple[str, ...] = ()
     reference: Reference | None = None
+    gates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     window_days: int = WINDOW_DAYS
     custom: Custom = field(default_factory=Custom)
 

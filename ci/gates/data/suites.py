@@ -1,7 +1,9 @@
-"""Is the suite of the raw data as strict as it was in the last release?
+"""Are the suite of the raw data and the data's gates as strict as they were in the last release?
 
-Every expectation that was removed or loosened since then is named and blocks, until it is accepted
-here with a reason, by somebody, until a day. From the day after, `slipway gate` blocks again.
+Every expectation that was removed or loosened since then is named and blocks, and so does a gate
+that is not asked any more, until it is accepted here with a reason, by somebody, until a day. From
+the day after, `slipway gate` blocks again. Another setting of a gate is named, and warns unless it
+is stricter. This gate is always asked.
 """
 
 from collections.abc import Iterable
@@ -15,10 +17,9 @@ from . import DataEvidence
 def judge(evidence: DataEvidence, settings: Settings) -> Iterable[Finding]:
     """One finding a change of the suite, or one that it is as it was."""
     reference = evidence.reference
-    return accepted.judge(
-        "data",
-        reference.version if reference else None,
-        {n: entries for n, entries in reference.suites.items() if n == RAW} if reference else {},
-        {RAW: evidence.suite} if evidence.suite else {},
-        settings,
-    )
+    before = None
+    if reference:
+        kept = {n: entries for n, entries in reference.suites.items() if n == RAW}
+        before = accepted.Released(reference.version, kept, reference.gates.get("data"))
+    suites = {RAW: evidence.suite} if evidence.suite else {}
+    return accepted.judge("data", before, suites, evidence.gates, settings)

@@ -41,6 +41,7 @@ class PreparedEvidence:
         dataset: the data version that `data.dvc` names.
         suites: table → its expectations, where they are there.
         reference: what production's data were like; None: nothing was released before.
+        gates: gate → how it is asked, all of them.
         custom: the project's own kinds of expectations.
     """
 
@@ -49,6 +50,7 @@ class PreparedEvidence:
     suites: Mapping[str, Suite] = field(default_factory=dict)
     personal: tuple[str, ...] = ()
     reference: Reference | None = None
+    gates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     custom: Custom = field(default_factory=Custom)
 
     @cached_property

@@ -1,7 +1,9 @@
-"""Are the suites of the prepared tables as strict as they were in the last release?
+"""Are the suites of the prepared tables and their gates as strict as in the last release?
 
-Every expectation that was removed or loosened since then is named and blocks, until it is accepted
-here with a reason, by somebody, until a day. From the day after, `slipway gate` blocks again.
+Every expectation that was removed or loosened since then is named and blocks, and so does a gate
+that is not asked any more, until it is accepted here with a reason, by somebody, until a day. From
+the day after, `slipway gate` blocks again. Another setting of a gate is named, and warns unless it
+is stricter. This gate is always asked.
 """
 
 from collections.abc import Iterable
@@ -15,10 +17,8 @@ from . import PreparedEvidence
 def judge(evidence: PreparedEvidence, settings: Settings) -> Iterable[Finding]:
     """One finding a change of a suite, or one that it is as it was."""
     reference = evidence.reference
-    return accepted.judge(
-        "prepared",
-        reference.version if reference else None,
-        {n: entries for n, entries in reference.suites.items() if n != RAW} if reference else {},
-        evidence.suites,
-        settings,
-    )
+    before = None
+    if reference:
+        kept = {n: entries for n, entries in reference.suites.items() if n != RAW}
+        before = accepted.Released(reference.version, kept, reference.gates.get("prepared"))
+    return accepted.judge("prepared", before, evidence.suites, evidence.gates, settings)

@@ -1,4 +1,4 @@
-"""What was loosened in a suite since the last release, and who accepted it until when.
+"""What was loosened since the last release, in a suite or a gate, and who accepted it until when.
 
 A verdict is repeatable, so it never asks what day it is: it says until when an acceptance holds,
 and `slipway gate`, which is never cached, compares that with the day on which it runs.
@@ -11,6 +11,7 @@ from typing import Any
 
 from ...records import Finding
 from ...typed import Mismatch
+from . import asked
 from .loosened import Change, changes
 from .parsed import Suite, suite
 
@@ -29,10 +30,10 @@ def _day(text: Any) -> date | None:
 
 @dataclass(frozen=True)
 class Accepted:
-    """One loosened expectation that somebody answers for."""
+    """One loosened expectation, or one gate less, that somebody answers for."""
 
-    suite: str  # the suite's name
-    expectation: str  # the expectation's place, as the finding names it
+    suite: str  # the suite's name; delivery.toml for a gate that is not asked any more
+    expectation: str  # the expectation's place, as the finding names it; the gate's name
     reason: str  # why
     by: str  # who
     until: str  # the last day on which it holds, YYYY-MM-DD
@@ -61,35 +62,75 @@ class Settings:
     accepted: tuple[Accepted, ...] = ()  # loosened expectations that are known and wanted
 
 
+@dataclass(frozen=True)
+class Released:
+    """What was asked in the last release.
+
+    Attributes:
+        suites: suite → its expectations, each as a suite's file has it.
+        gates: gate → its settings; None where the release did not keep them.
+    """
+
+    version: str
+    suites: Mapping[str, Sequence[Mapping[str, Any]]]
+    gates: asked.Tables | None
+
+
 def judge(
     subject: str,
-    version: str | None,
-    before: Mapping[str, Sequence[Mapping[str, Any]]],
-    now: Mapping[str, Suite],
+    before: Released | None,
+    suites: Mapping[str, Suite],
+    gates: asked.Tables,
     settings: Settings,
 ) -> Iterator[Finding]:
-    """One finding a suite that stayed as it was, a change, an acceptance that is not needed.
+    """What stayed as it was in the last release, each change, and acceptances that nobody needs.
 
     Args:
-        version: the release whose suites they are compared with; None where there is none.
-        before: suite → its expectations then, each as a suite's file has it.
+        before: None where nothing was released.
+        suites, gates: what is asked now.
     """
-    if version is None:
+    if before is None:
         reason = "no release to compare with: at_least alone guards the suites"
-        yield Finding(GATE, "skip", sorted(now), None, reason, "reference")
+        yield Finding(GATE, "skip", sorted(suites), None, reason, "reference")
         return
     used: set[Accepted] = set()
-    for name in sorted({*before, *now}):
-        found = changes(suite(name, before.get(name, ())), now.get(name))
-        if not found:
-            yield _unchanged(name, version, len(before.get(name, ())))
+    for name, found in _changes(before, suites, gates):
         for change in found:
             by = next((a for a in settings.accepted if a.covers(name, change)), None)
             used |= {by} if by and change.loosened else set()
-            yield _change(subject, version, name, change, by)
+            yield _change(subject, before.version, name, change, by)
+        if not found and name in {*before.suites, *suites}:
+            yield _unchanged(name, before.version, len(before.suites.get(name, ())))
+    yield from _asked(before, gates)
     for acceptance in settings.accepted:
         if acceptance not in used:
             yield _idle(acceptance)
+
+
+def _changes(
+    before: Released, suites: Mapping[str, Suite], gates: asked.Tables
+) -> Iterator[tuple[str, list[Change]]]:
+    """Suite → what is not as it was in it; the file of the gates → those that are not asked."""
+    for name in sorted({*before.suites, *suites}):
+        yield name, changes(suite(name, before.suites.get(name, ())), suites.get(name))
+    yield asked.FILE, asked.removed(before.gates or {}, gates)
+
+
+def _asked(before: Released, gates: asked.Tables) -> Iterator[Finding]:
+    """One finding a gate that is asked otherwise, or one that none is."""
+    expected = f"as in {before.version}"
+    if before.gates is None:
+        reason = f"{before.version} did not keep how its gates were asked"
+        yield Finding(GATE, "skip", sorted(gates), None, reason, asked.FILE)
+        return
+    changed = list(asked.changed(before.gates, gates))
+    for name, what, way in changed:
+        where, warns = f"{asked.FILE} {name}", way == "otherwise"
+        said = f"{'asked otherwise' if warns else 'stricter'} than in {before.version}"
+        yield Finding(GATE, "warn" if warns else "pass", what, expected, f"{said}: {what}", where)
+    if not changed:
+        message = f"the gates that are asked are asked {expected}"
+        yield Finding(GATE, "pass", f"{len(gates)} gates", expected, message, asked.FILE)
 
 
 def _unchanged(name: str, version: str, count: int) -> Finding:

@@ -41,6 +41,7 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
         personal=data.personal,
         custom=custom(project),
         reference=profiled.standing(project),
+        gates=profiled.gates(project)["data"],
         window_days=data.window_days,
     )
     shown = args.data.as_posix() if args.data else data.path
@@ -52,7 +53,7 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
         files={
             **{f"{shown}/{name}": digest_file(folder / name) for name in hashes},
             **suite_files(project, [suites.RAW]),
-            **custom_files(project),
+            **profiled.code(project),
             **profiled.files(project),
         },
         on=dataset_record(project, args),
@@ -158,17 +159,6 @@ def suite_files(project: Project, names: list[str]) -> dict[str, str]:
 def custom(project: Project) -> suites.Custom:
     """The project's own kinds of expectations, as `delivery.toml` names their modules."""
     return suites.Custom(project.config.data.expectations, project.root)
-
-
-def custom_files(project: Project) -> dict[str, str]:
-    """Path → sha256 of the modules that define the project's own kinds of expectations."""
-    stems = [Path(*module.split(".")) for module in project.config.data.expectations]
-    paths = [place for stem in stems for place in (stem.with_suffix(".py"), stem / "__init__.py")]
-    return {
-        path.as_posix(): digest_file(project.root / path)
-        for path in paths
-        if (project.root / path).is_file()
-    }
 
 
 def dataset_record(project: Project, args: argparse.Namespace) -> str | None:

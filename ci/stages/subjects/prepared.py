@@ -12,7 +12,7 @@ from ...records import digest_file, digest_tree
 from ...tools import dvc, frames, tables
 from .. import profiled
 from . import Subject
-from .data import custom, custom_files, dataset_record, suite_files, suite_of
+from .data import custom, dataset_record, suite_files, suite_of
 
 CLEANING = "cleaning.json"
 
@@ -21,8 +21,8 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
     """The folder of prepared tables, each beside its suite."""
     data = project.config.data
     folder = project.root / data.prepared
-    asked = project.config.gates.get("prepared", {}).get("expectations", {}).get("at_least", {})
-    names = sorted({path.stem for path in folder.glob("*.parquet")} | set(asked))
+    least = project.config.gates.get("prepared", {}).get("expectations", {}).get("at_least", {})
+    names = sorted({path.stem for path in folder.glob("*.parquet")} | set(least))
     suites = {name: suite_of(project, name) for name in names}
     return Subject(
         kind="prepared",
@@ -35,6 +35,7 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
             personal=data.personal,
             custom=custom(project),
             reference=profiled.standing(project),
+            gates=profiled.gates(project)["prepared"],
         ),
         files={
             **{
@@ -43,7 +44,7 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
                 if path.is_file()
             },
             **suite_files(project, names),
-            **custom_files(project),
+            **profiled.code(project),
             **profiled.files(project),
         },
         on=dataset_record(project, args),

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable
 from random import Random
+from typing import Any
+
+import tomlkit
 
 from ..fault import (
     Fault,
@@ -12,9 +15,11 @@ from ..fault import (
     number_times,
     one_after_another,
 )
-from ..lines import CUSTOMER, LAST, MONTHS, PRICE, Files, Row, of, path_of
+from ..lines import CUSTOMER, DAY, LAST, MONTHS, PRICE, Files, Row, of, path_of
+from .distribution import weekdays_removed
 from .suites import QUANTILES, entries, widened
 
+SETTINGS = "delivery.toml"
 FILE = f"{LAST}.csv"
 
 
@@ -33,6 +38,22 @@ def another_file(files: Files, _: object) -> Files:
 def without_a_customer(rows: list[Row], rng: Random) -> Iterable[Row]:
     customer = of(rng.choice(rows), CUSTOMER)
     return [row for row in rows if of(row, CUSTOMER) != customer]
+
+
+def set_to(**changes: Any) -> Transformation:
+    """Other settings of gates in `delivery.toml`: `gate__setting` → value, or None for no gate."""
+
+    def act(files: Files, rng: Random) -> Files:
+        document: Any = tomlkit.parse(files[SETTINGS].decode())
+        for dotted, value in changes.items():
+            subject, gate, *keys = dotted.split("__")
+            if keys:
+                document["gates"][subject][gate][keys[0]] = value
+            else:
+                del document["gates"][subject][gate]
+        return {**files, SETTINGS: tomlkit.dumps(document).encode()}
+
+    return Transformation("changed", f"{SETTINGS} {', '.join(changes)}", act)
 
 
 FAULTS = (
@@ -76,5 +97,46 @@ FAULTS = (
         ),
         ("suites", f"raw SALES_PRICE: {QUANTILES}"),
         also=("schema", "drift", "expectations"),
+    ),
+    Fault(
+        "drift is not asked any more, and seasonality is removed",
+        one_after_another(
+            lines("spread over the month", weekdays_removed, to=DAY),
+            set_to(data__drift=None),
+            does="spread, and the gate left out",
+        ),
+        ("suites", f"{SETTINGS} drift"),
+    ),
+    Fault(
+        "prices re-scaled by 3 %, and their limit in the same commit",
+        one_after_another(
+            cells(PRICE, "multiplied by 1.03", number_times(1.03)),
+            set_to(data__drift__max_level=1.0),
+            does="multiplied, and the limit raised",
+        ),
+        ("suites", f"{SETTINGS} drift"),
+        severity="warn",
+    ),
+    Fault(
+        "a suite is loosened, and what compares suites is left out",
+        one_after_another(
+            entries("range widened", widened),
+            set_to(data__suites=None),
+            does="widened, and the gate left out",
+        ),
+        ("suites", f"raw SALES_PRICE: {QUANTILES}"),
+    ),
+    Fault(
+        "leakage is not asked any more",
+        set_to(prepared__leakage=None),
+        ("suites", f"{SETTINGS} leakage"),
+        base="prepared",
+    ),
+    Fault(
+        "half of the prepared lines may be lost",
+        set_to(prepared__completeness__min_kept=0.5),
+        ("suites", f"{SETTINGS} completeness"),
+        severity="warn",
+        base="prepared",
     ),
 )
