@@ -8,6 +8,7 @@ SLIPWAY = .venv/bin/slipway
 deliver: env  ## from data to production on this machine
 	@$(SLIPWAY) run --yes
 
+# In the order of the folders: the long ones, which are few, before the short ones.
 test: env  ## every test, a whole delivery among them
 	@.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests
 
