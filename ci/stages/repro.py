@@ -62,7 +62,8 @@ def run(project: Project, args: argparse.Namespace) -> Done:
         say(f"blocked by '{done.blocked_by}'")
         return Done("block", "", 3)
     say(f"ran: {', '.join(done.ran) or 'nothing'}")
-    return Done("ran " + ", ".join(done.ran) if done.ran else "up to date", _subject(project))
+    made = [name for name in done.ran if name not in pipeline.ALWAYS]
+    return Done("ran " + ", ".join(made) if made else "up to date", _subject(project))
 
 
 def reproduce(
