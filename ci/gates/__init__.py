@@ -22,6 +22,7 @@ USUAL: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "lint": {"clean": {}},
     "tests": {"ran": {}},
 }
+# asked in any case, and no answer to whether the subject is good
 ALWAYS: Mapping[str, tuple[str, ...]] = {"data": ("suites",), "prepared": ("suites",)}
 RANK: dict[Outcome, int] = {"not_applicable": 0, "skip": 1, "pass": 2, "warn": 3, "block": 4}
 
@@ -115,7 +116,8 @@ def judge(
     personal: Sequence[str] = getattr(evidence, "personal", ())
     answers = [answer for gate in gates for answer in _answers(gate, evidence, personal, keep)]
     findings = masks.mask(answers, personal, lambda: _tables(evidence))
-    if not any(f.outcome in ("pass", "warn", "block") for f in findings):
+    about_it = [f for f in findings if f.gate not in ALWAYS.get(kind, ())]
+    if not any(f.outcome in ("pass", "warn", "block") for f in about_it):
         findings.append(
             Finding("verdict", "block", len(findings), "at least one answer", "nothing was judged")
         )

@@ -14,7 +14,7 @@ CLASSES = 10  # of a number, as full as each other in the window
 LEAST = 10  # values that are kept, however many columns there are
 BUDGET = 4000  # values that are kept in all, so that a profile stays far below 1 MB
 LONGEST = 100  # characters of a value that is kept
-MOST_DAYS = 3660  # so that wrong dates cannot make a profile too large to keep
+MOST_DAYS = 3660  # ten years: more are dates gone wrong, and a profile of them is too large to keep
 DIGITS = 6  # engines interpolate alike up to there
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ..config import Project, showing_later
 from ..errors import SlipwayError
@@ -30,12 +31,11 @@ from ..tools import git, ledger
 from ..tools.dvc import access
 from ..tools.quarantine import keeping, writing
 from ..typed import build, plain
-from . import Done, canary, data, profiled, promotion, repro, say, warn
+from . import Done, canary, data, profiled, promotion, reference, repro, say, warn
 from .subjects import Subject
 
 KINDS = ("data", "prepared", "model", "image", "service")
 IN_DVC = ("data", "prepared", "model")
-TABLES = ("data", "prepared")  # whose offending rows are set apart
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +59,8 @@ def run(project: Project, args: argparse.Namespace) -> Done:
         blocked = _bring_up_to_date(project, args.subject)
         if blocked:
             return blocked
+    elif args.subject in profiled.TABLES and not args.out:
+        reference.bring(project)
     beside = args.subject == "service" and args.of == CANARY
     if beside and canary.absent(project):
         say(f"service: the canary had {canary.NOTHING}: nothing is judged")
@@ -69,7 +71,7 @@ def run(project: Project, args: argparse.Namespace) -> Done:
     if args.out:
         _write_bare(project, args.out, verdict, _profile(project, subject, verdict))
     else:
-        verdict = _today(verdict)
+        verdict = _today(verdict, gates)
         verdict = record(project, subject, replace(verdict, seconds=time.monotonic() - started))
         if profile := _profile(project, subject, verdict):
             profiled.record(project, subject.of, profile)
@@ -97,7 +99,7 @@ def _judged(
         files=subject.files,
         unproven=subject.unproven,
     )
-    if subject.kind not in TABLES:
+    if subject.kind not in profiled.TABLES:  # whose offending rows are set apart
         return asked()
     folder = (project.root if args.out else project.scratch) / access.QUARANTINE / subject.kind
     try:
@@ -112,9 +114,13 @@ def _judged(
         raise raised.unsaid(error) from None
 
 
-def _today(verdict: Verdict) -> Verdict:
+def _today(verdict: Verdict, gates: list[Gate]) -> Verdict:
     """The verdict as it stands today: acceptances end, and DVC's repeatable one can't know when."""
-    findings = accepted.on_the_day(verdict.findings, datetime.now(UTC).date())
+    findings = verdict.findings
+    for gate in gates:
+        if isinstance(gate.settings, accepted.Settings):
+            today = datetime.now(UTC).date()
+            findings = accepted.on_the_day(findings, gate.settings, today)
     if findings == verdict.findings:
         return verdict
     return replace(verdict, findings=findings, outcome=worst(findings))
@@ -145,6 +151,7 @@ def subject_of(project: Project, args: argparse.Namespace) -> Subject:
 def _bring_up_to_date(project: Project, kind: str) -> Done | None:
     """Lets DVC run or restore what this gate judges; an answer only if an earlier gate blocked."""
     if kind == "data" and data.altered(project):  # DVC would take it for a new version
+        reference.bring(project)
         return None
     with showing_later(kind):
         done = repro.reproduce(project, (f"gate-{kind}",))
@@ -152,26 +159,40 @@ def _bring_up_to_date(project: Project, kind: str) -> Done | None:
     if earlier and not earlier.startswith(f"gate {kind} "):
         say(f"{kind}: not judged, since 'slipway {earlier}' blocked")
         return Done("block", "", 3)
+    if kind in profiled.TABLES:
+        reference.check(project)
     return None
 
 
-def _marker(project: Project, content: bytes) -> Path:
-    return project.scratch / "judged" / digest_of(content).removeprefix("sha256:")
+def _marker(project: Project, kind: str) -> Path:
+    """What was judged last in this checkout; no commit can bring it along."""
+    checkout = digest_of(str(project.root).encode()).removeprefix("sha256:")[:16]
+    return project.home / "judged" / f"{checkout}-{kind}.json"
+
+
+def _marked(project: Project, kind: str, content: bytes) -> dict[str, Any] | None:
+    """The marker, if it is about a verdict with this content."""
+    with contextlib.suppress(OSError, ValueError):  # nothing was judged, or an older slipway did
+        found = json.loads(_marker(project, kind).read_bytes())
+        if isinstance(found, dict) and found.get("verdict") == digest_of(content):
+            return found
+    return None
 
 
 def _write_bare(project: Project, path: Path, verdict: Verdict, profile: Profile | None) -> None:
     content = canonical(bare(verdict))
     write_atomically(path, content)
-    write_atomically(_marker(project, content), canonical(profile))
+    marked = {"verdict": digest_of(content), "profile": plain(profile)}
+    write_atomically(_marker(project, verdict.subject_kind), canonical(marked))
 
 
 def _profile(project: Project, subject: Subject, verdict: Verdict) -> Profile | None:
     """What raw data are like that did not block; taken from their DVC stage where that ran here."""
     if subject.kind != "data" or verdict.outcome == "block":
         return None
-    marker = _marker(project, canonical(bare(verdict)))
-    with contextlib.suppress(OSError, ValueError):  # it did not, or an older slipway did
-        return build(Profile, json.loads(marker.read_bytes()))
+    with contextlib.suppress(ValueError):
+        if marked := _marked(project, subject.kind, canonical(bare(verdict))):
+            return build(Profile, marked.get("profile"))
     profile: Profile = subject.evidence.profile
     return profile
 
@@ -182,7 +203,7 @@ def _judged_here(project: Project, subject: Subject, gates: list[Gate]) -> Verdi
     One restored from a cache is not taken: whoever may write to the cache could have made it.
     """
     path = project.root / "verdicts" / f"{subject.kind}.json"
-    if not path.exists() or not _marker(project, path.read_bytes()).exists():
+    if not path.exists() or _marked(project, subject.kind, path.read_bytes()) is None:
         return None
     verdict = build(Verdict, json.loads(path.read_bytes()))
     same = (verdict.of, verdict.evidence, verdict.settings_digest)

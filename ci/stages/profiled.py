@@ -5,16 +5,17 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Project
-from ..errors import ConfigError
+from ..errors import ConfigError, EvidenceError
 from ..gates import asked, settings_of, suites
 from ..gates.reference import Profile, Reference, parse
+from ..gates.suites import parsed
 from ..records import DataProfile, canonical, digest_file, digest_of, digest_tree, write
 from ..tools import dvc, git
 from ..typed import plain
 
 NAME = "data-profile"
 TABLES = ("data", "prepared")
-EXPECTATIONS = "expectations"  # the gate
+EXPECTATIONS, DECLARED = "expectations", "[data]"  # a gate, and a table beside the gates
 SUITES = Path("ml/expectations")
 
 
@@ -30,7 +31,15 @@ def standing(project: Project) -> Reference | None:
         EvidenceError: it is malformed or was altered.
     """
     path = path_of(project)
-    return parse(path.read_bytes(), str(path)) if path.exists() else None
+    found = parse(path.read_bytes(), str(path)) if path.exists() else None
+    try:
+        for name, entries in found.suites.items() if found else ():
+            parsed.suite(name, entries)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        what = f"the reference's suite {name} is malformed: {error}"
+        todo = "find out who wrote it; a newer slipway may have"
+        raise EvidenceError(what, str(path), todo) from error
+    return found
 
 
 def files(project: Project) -> dict[str, str]:
@@ -40,45 +49,63 @@ def files(project: Project) -> dict[str, str]:
 
 
 def question(project: Project) -> str:
-    """The digest of what decides the data gates' answers, but for the reference."""
-    data = project.config.data
+    """The digest of what decides the data gates' answers, but for the reference.
+
+    Raises:
+        ConfigError: `delivery.toml` asks for a gate that does not exist, or not as it can be asked.
+    """
     return digest_of(
         canonical(
             {
-                "dataset": dvc.pointer_md5(project.root / data.pointer),
-                "columns": list(data.columns.items()),  # their order is asked for too
-                "personal": sorted(data.personal),
-                "window_days": data.window_days,
-                "gates": gates(project),
+                "dataset": dvc.pointer_md5(project.root / project.config.data.pointer),
+                "gates": {kind: gates(project, kind) for kind in TABLES},
                 "suites": digest_tree(project.root / SUITES),
-                "expectations": list(data.expectations),  # modules; their order may matter
             }
         )
     )
 
 
-def gates(project: Project) -> dict[str, dict[str, dict[str, Any]]]:
-    """Subject → gate → how it is asked; for the suites, by which code of the project's own, too."""
-    found = {kind: settings_of(asked(kind, project.config.gates)) for kind in TABLES}
-    for tables in found.values():
-        if EXPECTATIONS in tables:
-            tables[EXPECTATIONS]["code"] = code(project)
+def gates(project: Project, kind: str) -> dict[str, dict[str, Any]]:
+    """Gate → how it is asked, and as a gate of its own what is declared about raw data.
+
+    Raises:
+        ConfigError: as `question`.
+    """
+    found = settings_of(asked(kind, project.config.gates))
+    if EXPECTATIONS in found:
+        found[EXPECTATIONS]["code"] = code(project)
+    if kind == "data":
+        data = project.config.data
+        found[DECLARED] = {
+            "header": list(data.columns),
+            "columns": dict(data.columns),
+            "personal": sorted(data.personal),
+            "window_days": data.window_days,
+            "expectations": list(data.expectations),  # modules; their order may matter
+        }
     return found
 
 
 def code(project: Project) -> dict[str, str]:
-    """Path → sha256 of the modules that define the project's own kinds of expectations."""
+    """Path → sha256 of the modules and packages of the project's own kinds of expectations."""
     stems = [Path(*module.split(".")) for module in project.config.data.expectations]
-    paths = [place for stem in stems for place in (stem.with_suffix(".py"), stem / "__init__.py")]
-    return {
-        path.as_posix(): digest_file(project.root / path)
-        for path in paths
-        if (project.root / path).is_file()
+    paths = {
+        path.relative_to(project.root).as_posix(): path
+        for stem in stems
+        for path in (
+            (project.root / stem).with_suffix(".py"),
+            *sorted((project.root / stem).rglob("*.py")),
+        )
     }
+    return {name: digest_file(path) for name, path in paths.items() if path.is_file()}
 
 
 def record(project: Project, dataset: str, profile: Profile) -> None:
-    """Writes `data-profile.json`, which stands on the data's verdict."""
+    """Writes `data-profile.json`, which stands on the data's verdict.
+
+    Raises:
+        ConfigError: as `question`, or a suite cannot be read.
+    """
     write(
         project.delivery,
         NAME,
@@ -89,7 +116,7 @@ def record(project: Project, dataset: str, profile: Profile) -> None:
             question=question(project),
             profile=plain(profile),
             suites=_suites(project),
-            gates=gates(project),
+            gates={kind: gates(project, kind) for kind in TABLES},
             reference=plain(standing(project)),
         ),
     )

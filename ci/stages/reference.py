@@ -22,11 +22,41 @@ def add_arguments(_: argparse.ArgumentParser) -> None:
 
 def run(project: Project, _: argparse.Namespace) -> Done:
     """Writes `reference.json` beside the candidate."""
+    found, why = bring(project)
+    say(f"reference: {found.version if found else 'none'}{why and f', {why}'}")
+    return Done(found.version if found else "none")
+
+
+def bring(project: Project) -> tuple[Reference | None, str]:
+    """Writes down what the ledger says, and why that is none or not production's own.
+
+    Raises:
+        EvidenceError: what the ledger holds is malformed.
+        ToolError: it cannot be read.
+    """
     book = ledger.open_ledger(project)
     found, why = _reference(project, book, ledger.read(book))
     write_atomically(profiled.path_of(project), render(found))
-    say(f"reference: {found.version if found else 'none'}{why and f', {why}'}")
-    return Done(found.version if found else "none")
+    return found, why
+
+
+def check(project: Project) -> None:
+    """Refuses a reference that is not what the ledger says: no commit may bring its own.
+
+    Raises:
+        EvidenceError: it is another one, or missing; or what the ledger holds is malformed.
+        ToolError: the ledger cannot be read.
+    """
+    book, path = ledger.open_ledger(project), profiled.path_of(project)
+    found, _ = _reference(project, book, ledger.read(book))
+    standing = path.read_bytes() if path.exists() else None
+    if standing != render(found) and (found or standing):
+        told = f"the data of {found.version}" if found else "none: nothing was released"
+        raise EvidenceError(
+            f"the reference is not what the ledger says: {told}",
+            str(path),
+            "let the DVC stage 'reference' write it, then run the same command again",
+        )
 
 
 def _reference(

@@ -28,7 +28,7 @@ from ..tools import dvc, git, pipeline, store
 from ..tools.dvc import access
 from . import Done, data, say, warn
 
-LOCK = "dvc.lock"
+LOCK, PREPARE = "dvc.lock", "prepare"
 # What DVC and TensorFlow say at every run and nobody needs: hints at git, objects that are not in
 # the remote yet (the stage then runs), start-up notes of libraries.
 NOISE = re.compile(
@@ -76,6 +76,7 @@ def reproduce(
             str(project.root / project.config.data.path),
             "run 'slipway data pull', which says what can be done",
         )
+    _same_folders(project)
     access.ensure(project)
     _adopt_lock(project)
     started = time.monotonic()
@@ -92,6 +93,26 @@ def reproduce(
         if reached >= pipeline.DVC_STAGES.index("evaluate"):
             _record_evaluation(project)
     return done
+
+
+def _same_folders(project: Project) -> None:
+    """Refuses to judge other folders than those that training learns from.
+
+    Raises:
+        ConfigError: the DVC stage `prepare` does not read the one, or does not leave the other.
+    """
+    deps, outs = dvc.paths(project.root)
+    data = project.config.data
+    for key, path, known in (
+        ("path", data.path, deps.get(PREPARE)),
+        ("prepared", data.prepared, outs.get(PREPARE)),
+    ):
+        if known is not None and path not in known:
+            raise ConfigError(
+                f"the DVC stage '{PREPARE}' knows no '{path}': it has {', '.join(known)}",
+                f"delivery.toml [data] {key}",
+                "name the folder that dvc.yaml has",
+            )
 
 
 @contextlib.contextmanager

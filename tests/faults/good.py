@@ -174,7 +174,6 @@ GOOD = (
         "lines in other files",
         Transformation("split in halves", "files", in_halves),
         BEFORE,
-        warns=(("suites", "delivery.toml completeness"),),
     ),
     Good(
         "lines with the line ends of another system",

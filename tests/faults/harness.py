@@ -133,7 +133,8 @@ def released(files: Files) -> bytes:
     with bench() as place:
         place.put(named(files))
         profile = asked_of(place, "data").subject.evidence.profile
-        gates = profiled.gates(config.load(place.root))
+        project = config.load(place.root)
+        gates = {kind: profiled.gates(project, kind) for kind in profiled.TABLES}
     suites = {
         PurePath(path).stem: tuple(json.loads(content)["expectations"])
         for path, content in files.items()

@@ -515,6 +515,17 @@ def test_a_version_without_the_last_month_and_with_it_again(small: Checkout) -> 
     assert "is cached" in small.slipway("gate", "data").err
 
 
+@pytest.mark.parametrize("key", ["path", "prepared"])
+def test_a_folder_that_training_does_not_know_is_not_judged_for_it(
+    small: Checkout, key: str
+) -> None:
+    small.settings({f"data/{key}": "decoy"})
+    lines = small.slipway("repro", "gate-data", code=2).err.strip().splitlines()
+    assert len(lines) == 3
+    assert "the DVC stage 'prepare' knows no 'decoy'" in lines[0]
+    assert f"[data] {key}" in lines[1]
+
+
 def test_months_that_come_later_are_added_in_the_same_way(tmp_path: Path) -> None:
     months = dict(small_months())
     last = months.pop(LAST)

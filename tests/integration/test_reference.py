@@ -9,9 +9,10 @@ from dataclasses import replace
 import pytest
 
 from slipway.config import Project
-from slipway.errors import ToolError
+from slipway.errors import EvidenceError, ToolError
+from slipway.gates.reference import Reference, render
 from slipway.records import DataProfile, read, seal
-from slipway.stages import profiled
+from slipway.stages import profiled, reference
 from slipway.typed import plain
 from tests import deliveries
 from tests.promotions import refuses, released, slipway
@@ -45,12 +46,12 @@ def test_new_data_meet_the_release_and_the_same_data_what_they_met_before(
     assert found(project) == b"null\n"  # as v1.0.0 was judged
     other = asking(project, 14)
     first = found(other)
-    reference = profiled.standing(other)
-    assert reference is not None
-    assert (reference.version, reference.profile) == ("v1.0.0", deliveries.PROFILE)
+    met = profiled.standing(other)
+    assert met is not None
+    assert (met.version, met.profile) == ("v1.0.0", deliveries.PROFILE)
     assert released(other, weight=2.0).version == "v1.1.0"
     kept = read(other.delivery, "data-profile", DataProfile).reference
-    assert kept == plain(reference)
+    assert kept == plain(met)
     assert found(other) == first
     found(asking(project, 7))
     third = profiled.standing(project)
@@ -75,6 +76,33 @@ def test_a_profile_that_was_altered_is_no_evidence(project: Project) -> None:
     content["seal"] = seal({k: v for k, v in content.items() if k != "seal"})
     path.write_text(json.dumps(content))
     refuses(project, "verify", match="names data-profile by digest")
+
+
+def test_no_commit_brings_a_reference_of_its_own(project: Project) -> None:
+    path = profiled.path_of(project)
+    path.unlink(missing_ok=True)
+    reference.check(project)  # nothing was released, and none is there
+    released(project)
+    other = asking(project, 14)
+    found(other)
+    reference.check(other)
+    for forged in (b"null\n", path.read_bytes().replace(b"v1.0.0", b"v1.0.1"), None):
+        path.unlink()
+        if forged:
+            path.write_bytes(forged)
+        with pytest.raises(EvidenceError, match=r"not what the ledger says: the data of v1\.0\.0"):
+            reference.check(other)
+        reference.bring(other)
+    with pytest.raises(EvidenceError, match="none: nothing was released"):
+        reference.check(project)  # it asks what v1.0.0 asked, which had nothing to compare with
+
+
+def test_a_suite_in_the_ledger_that_is_none_is_named(project: Project) -> None:
+    wrong = Reference("v1.0.0", deliveries.PROFILE, {"raw": ({"kwargs": {}},)})
+    profiled.path_of(project).parent.mkdir(parents=True, exist_ok=True)
+    profiled.path_of(project).write_bytes(render(wrong))
+    with pytest.raises(EvidenceError, match="suite raw is malformed"):
+        profiled.standing(project)
 
 
 def test_a_ledger_out_of_reach_is_a_tool_failure(project: Project) -> None:

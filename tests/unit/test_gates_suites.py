@@ -18,6 +18,7 @@ from slipway.gates.suites.asked import FILE
 from slipway.gates.suites.loosened import changes
 from slipway.records import Finding
 from slipway.stages import gate as stages_gate
+from slipway.typed import Mismatch
 
 Entry = dict[str, Any]
 
@@ -270,6 +271,9 @@ YES = accepted.Accepted(
 LOWER = between(min_value=0, max_value=9, mostly=0.9)
 
 
+GOOD = Finding("other", "pass", 1, 1, "good")
+
+
 def reference(**suites: list[Entry]) -> Any:
     return SimpleNamespace(version="v1.2.0", suites=suites, gates={"data": {}, "prepared": {}})
 
@@ -354,17 +358,41 @@ def test_an_acceptance_that_nothing_needs_warns() -> None:
 
 
 def test_an_acceptance_ends_with_its_last_day() -> None:
-    findings = tuple(judged([LOWER], YES, raw=[PRICE]).values())
-    assert accepted.on_the_day(findings, DAY) == findings
-    assert accepted.on_the_day(findings, date(2026, 12, 31)) == findings
-    (over,) = accepted.on_the_day(findings, date(2027, 1, 1))
+    findings, settings = (
+        tuple(judged([LOWER], YES, raw=[PRICE]).values()),
+        accepted.Settings((YES,)),
+    )
+    assert accepted.on_the_day(findings, settings, DAY) == findings
+    assert accepted.on_the_day(findings, settings, date(2026, 12, 31)) == findings
+    (over,) = accepted.on_the_day(findings, settings, date(2027, 1, 1))
     assert over.outcome == "block"
     assert "2027-01-01" in over.message
 
 
-def test_an_acceptance_whose_end_cannot_be_read_is_over() -> None:
-    odd = Finding("suites", "warn", {accepted.UNTIL: "(masked)"}, "", "", "raw")
-    assert [finding.outcome for finding in accepted.on_the_day((odd,), DAY)] == ["block"]
+def test_an_acceptance_that_is_over_blocks_whatever_became_of_its_finding() -> None:
+    settings, late = accepted.Settings((YES,)), date(2027, 1, 1)
+    cut = Finding("suites", "warn", "(cut)", "", "", f"raw {YES.expectation}")
+    folded = Finding("limits", "warn", 9, "", "too many")
+    for finding in (cut, folded):
+        found = accepted.on_the_day((finding,), settings, late)
+        assert found[-1].outcome == "block"
+        assert found[-1].where == f"raw {YES.expectation}"
+    assert accepted.on_the_day((folded,), settings, late)[0] == folded
+
+
+@pytest.mark.parametrize("suites", [{"raw": [PRICE]}, {}])
+def test_an_acceptance_that_nothing_needs_does_not_block_when_it_is_over(
+    suites: dict[str, list[Entry]],
+) -> None:
+    findings = tuple(judged([PRICE], YES, **suites).values())
+    settings = accepted.Settings((YES,))
+    assert accepted.on_the_day(findings, settings, date(2027, 1, 1)) == findings
+
+
+def test_one_change_is_accepted_once() -> None:
+    with pytest.raises(Mismatch, match="twice"):
+        accepted.Settings((YES, replace(YES, by="Bob")))
+    accepted.Settings((YES, replace(YES, change="min_value 1 → 0")))
 
 
 def test_the_day_changes_no_other_finding() -> None:
@@ -373,7 +401,7 @@ def test_the_day_changes_no_other_finding() -> None:
         Finding("expectations", "warn", {accepted.UNTIL: "2000-01-01"}, "", "", "raw"),
         Finding("suites", "pass", {"change": "x"}, "", "", "raw"),
     )
-    assert accepted.on_the_day(others, DAY) == others
+    assert accepted.on_the_day(others, accepted.Settings((YES,)), DAY) == others
 
 
 @pytest.mark.parametrize(("until", "outcome"), [("2001-02-28", "block"), ("9999-12-31", "warn")])
@@ -388,9 +416,25 @@ def test_the_gate_command_asks_what_day_it_is(until: str, outcome: str) -> None:
         reference=reference(raw=[PRICE]),
     )
     gate = gates.Gate("suites", of_data, settings)
-    bare = gates.judge(kind="data", of="md5:x", gates=[gate], evidence=evidence, files={})
+    other = gates.Gate("other", SimpleNamespace(judge=lambda *_: [GOOD]), None)
+    bare = gates.judge(kind="data", of="md5:x", gates=[gate, other], evidence=evidence, files={})
     assert bare.outcome == "warn"
-    assert stages_gate._today(bare).outcome == outcome
+    assert stages_gate._today(bare, [gate, other]).outcome == outcome
+
+
+def test_that_a_suite_is_as_it_was_is_no_answer_about_the_data() -> None:
+    evidence = data.DataEvidence(
+        lambda: pytest.fail("the data were read"),
+        "md5:1",
+        "md5:2",
+        {},
+        parsed.suite("raw", [PRICE]),
+        reference=reference(raw=[PRICE]),
+    )
+    asked = gates.asked("data", {"data": {}})
+    verdict = gates.judge(kind="data", of="md5:x", gates=asked, evidence=evidence, files={})
+    assert {f.outcome for f in verdict.findings if f.gate == "suites"} == {"pass"}
+    assert verdict.outcome == "block"
 
 
 def test_prepared_suites_are_compared_table_by_table_and_the_raw_one_is_not() -> None:
@@ -441,7 +485,7 @@ def with_(gate: str, **settings: Any) -> dict[str, dict[str, Any]]:
         (with_("drift", max_psi=False), "warn", "max_psi 0.03 → False"),
         (with_("drift", min_rhythm=0.1), "warn", "min_rhythm 0.2 → 0.1"),
         (with_("drift", min_rhythm=0.3), "pass", "min_rhythm 0.2 → 0.3"),
-        (with_("drift", only_warn=["psi"]), "warn", "only_warn [] → ['psi']"),
+        (with_("drift", only_warn=["psi"]), "warn", "only_warn with psi"),
         (with_("drift", max_largest={}), "warn", "max_largest.A 0.1 → nothing"),
         (with_("drift", max_largest={"A": 0.1, "B": 1}), "warn", "max_largest.B nothing → 1"),
         (
@@ -482,12 +526,47 @@ def test_a_gate_that_is_not_asked_any_more_blocks_until_it_is_accepted() -> None
     assert found[f"accepted {FILE} freshness"][0] == "warn"
 
 
-def test_what_moves_with_the_data_is_no_other_question() -> None:
-    later = with_("freshness", as_of="2001-03-28")
-    assert asked_as(TABLES, later) == {FILE: ("pass", "3 gates")}
+@pytest.mark.parametrize(
+    ("as_of", "outcome"),
+    [("2001-03-28", "pass"), ("2001-02-27", "warn"), ("", "warn"), (None, "warn")],
+)
+def test_the_day_of_the_data_moves_on_and_may_not_be_left_out(
+    as_of: str | None, outcome: str
+) -> None:
+    shown = "nothing" if as_of is None else as_of
+    found = asked_as(TABLES, with_("freshness", as_of=as_of))
+    assert found == {"freshness": (outcome, f"as_of 2001-02-28 → {shown}")}
+
+
+def test_acceptances_are_weighed_one_by_one() -> None:
     before = {**TABLES, "suites": {"accepted": []}}
     with_one = {**TABLES, "suites": {"accepted": [{"suite": "raw"}]}}
     assert asked_as(before, with_one) == {FILE: ("pass", "4 gates")}
+
+
+ONE = {"key": "PRODUCT_ID", "value": "PRODUCT_SUBCLASS", "max_share": 0.013}
+OTHER = {"key": "CUSTOMER_ID", "value": "AGE_GROUP", "max_share": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "outcome", "what"),
+    [
+        ([ONE, OTHER], [ONE], "warn", f"rules without {OTHER}"),
+        ([ONE], [ONE, OTHER], "warn", f"rules with {OTHER}"),
+        ([ONE, OTHER], [OTHER, {**ONE, "max_share": 0.5}], "warn", "rules.1.key"),
+        ([ONE], [{**ONE, "max_share": 0.5}], "warn", "rules.1.max_share 0.013 → 0.5"),
+        ([ONE], [{**ONE, "max_share": 0.001}], "pass", "rules.1.max_share 0.013 → 0.001"),
+        (["a", "b"], ["b", "a"], "warn", "rules in another order"),
+        (["a"] * 3, ["a"], "warn", "rules in another order, or how often"),
+        ({"A": {"max_unusual": 0.2}}, {"A": {"max_unusual": 0.1}}, "pass", "rules.A.max_unusual"),
+    ],
+)
+def test_what_changed_inside_of_a_setting_is_shown_alone(
+    before: Any, now: Any, outcome: str, what: str
+) -> None:
+    (answer,) = asked_as({"gate": {"rules": before}}, {"gate": {"rules": now}}).values()
+    assert answer[0] == outcome
+    assert what in answer[1]
 
 
 def test_a_release_that_kept_no_settings_is_said() -> None:

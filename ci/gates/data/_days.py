@@ -7,10 +7,11 @@ from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
 
+from ..profiles import MOST_DAYS, date_column
+
 TEXT = " (text)"  # as tools/tables.py names a column that keeps what is not of its kind
 DAY = timedelta(days=1)
 SHOWN = 10  # spans of days in a message
-MOST_DAYS = 3660  # ten years: more are dates gone wrong, and no month of them means anything
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,6 @@ def total(days: Iterable[Day]) -> Day:
         sum(day.rows for day in every),
         {name: sum(day.empty.get(name, 0) for day in every) for name in sorted(names)},
     )
-
-
-def date_column(columns: Mapping[str, str]) -> str:
-    """The first column that is declared as a date, or nothing."""
-    return next((name for name, kind in columns.items() if kind.startswith("date ")), "")
 
 
 def is_empty(table: Any, name: str) -> Any:

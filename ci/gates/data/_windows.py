@@ -47,11 +47,6 @@ class Pair:
         return self.evidence.reading.table
 
     @property
-    def day(self) -> Any:
-        """The day of a row."""
-        return self.table[self.evidence.days.column].date()
-
-    @property
     def whole(self) -> bool:
         """Whether the data go back to the window's first day."""
         return self.window.first is not None and min(self.days) <= self.window.first

@@ -12,8 +12,9 @@ from datetime import date
 from ...records import Finding, Outcome
 from .. import columns as filled
 from ..offending import Offending
+from ..profiles import MOST_DAYS
 from . import DataEvidence, _empty, _limits, _volume
-from ._days import MOST_DAYS, Days, holes, runs, said
+from ._days import Days, holes, runs, said
 
 GATE = "completeness"
 

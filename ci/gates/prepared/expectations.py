@@ -17,9 +17,9 @@ class Settings:
 
 
 def judge(evidence: PreparedEvidence, settings: Settings) -> Iterable[Finding | Offending]:
-    """One finding an expectation, for every table that is there or should be."""
+    """One finding an expectation, for every table that is there, should be, or has a suite."""
     tables = evidence.reading.tables
-    for name in sorted({*settings.at_least, *tables}):
+    for name in sorted({*settings.at_least, *tables, *evidence.suites}):
         least = settings.at_least.get(name, 1)
         asked = suites.Asked(name, least, evidence.personal, evidence.custom)
         yield from suites.ask(evidence.suites.get(name), tables.get(name), asked)

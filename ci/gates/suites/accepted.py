@@ -4,7 +4,7 @@ A verdict is repeatable, so it never asks what day it is: it says until when an 
 and `slipway gate`, which is never cached, compares that with the day on which it runs.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -17,6 +17,7 @@ from .parsed import Suite, suite
 
 GATE = "suites"
 UNTIL = "accepted until"
+NO_RELEASE = "reference"  # where nothing was released
 
 
 def _day(text: Any) -> date | None:
@@ -49,6 +50,11 @@ class Accepted:
                 wrong = f"'{getattr(self, key)}' is no day: write YYYY-MM-DD"
                 raise Mismatch(f"accepted.{key}", wrong)
 
+    @property
+    def place(self) -> str:
+        """Where the finding is that it answers for."""
+        return f"{self.suite} {self.expectation}"
+
     def covers(self, name: str, change: Change) -> bool:
         """Whether it is this change of this suite that it accepts."""
         named = (self.suite, self.expectation) == (name, change.place)
@@ -60,6 +66,11 @@ class Settings:
     """What may be less strict than it was."""
 
     accepted: tuple[Accepted, ...] = ()  # loosened expectations that are known and wanted
+
+    def __post_init__(self) -> None:
+        places = [(a.place, a.change) for a in self.accepted]
+        if twice := next((p for p in places if places.count(p) > 1), None):
+            raise Mismatch("accepted", f"'{twice[0]}' is accepted twice: keep one")
 
 
 @dataclass(frozen=True)
@@ -91,7 +102,7 @@ def judge(
     """
     if before is None:
         reason = "no release to compare with: at_least alone guards the suites"
-        yield Finding(GATE, "skip", sorted(suites), None, reason, "reference")
+        yield Finding(GATE, "skip", sorted(suites), None, reason, NO_RELEASE)
         return
     used: set[Accepted] = set()
     for name, found in _changes(before, suites, gates):
@@ -160,23 +171,31 @@ def _change(subject: str, version: str, name: str, change: Change, by: Accepted 
 
 def _idle(acceptance: Accepted) -> Finding:
     """A standing permission that nobody needs would cover the next thing to be loosened."""
-    where = f"accepted {acceptance.suite} {acceptance.expectation}"
+    where = f"accepted {acceptance.place}" + (acceptance.change and f": {acceptance.change}")
     message = "it accepts nothing that is looser than in the last release: remove it"
     return Finding(GATE, "warn", f"accepted by {acceptance.by}", "needed", message, where)
 
 
-def on_the_day(findings: Iterable[Finding], today: date) -> tuple[Finding, ...]:
-    """The findings on a day: what was accepted until an earlier one blocks."""
-    return tuple(_on_the_day(finding, today) for finding in findings)
+def on_the_day(findings: Sequence[Finding], settings: Settings, today: date) -> tuple[Finding, ...]:
+    """The findings on a day: what was accepted until an earlier one blocks.
+
+    An acceptance that is over counts as needed unless a finding says that it is not, or that
+    nothing was released.
+    """
+    said = {finding.where: finding for finding in findings if finding.gate == GATE}
+    over = {a.place: a for a in settings.accepted if (_day(a.until) or date.min) < today}
+    needed = [place for place, a in over.items() if _idle(a).where not in said]
+    if NO_RELEASE in said or not needed:
+        return tuple(findings)
+    ended = {place: _ended(over[place], said.get(place), today) for place in needed}
+    others = [f for f in findings if f.gate != GATE or f.where not in ended]
+    return (*others, *ended.values())
 
 
-def _on_the_day(finding: Finding, today: date) -> Finding:
-    if finding.gate != GATE or not isinstance(finding.measured, Mapping):
-        return finding
-    if UNTIL not in finding.measured:
-        return finding
-    until = _day(finding.measured[UNTIL])
-    if until is not None and until >= today:
-        return finding
-    message = f"{finding.message} (today is {today.isoformat()}, so that is over)"
-    return replace(finding, outcome="block", message=message)
+def _ended(acceptance: Accepted, finding: Finding | None, today: date) -> Finding:
+    """What blocks from the day after the last one on which it was accepted."""
+    over = f"it is {today.isoformat()}, so that is over"
+    if finding is not None:
+        return replace(finding, outcome="block", message=f"{finding.message} ({over})")
+    message = f"accepted by {acceptance.by} until {acceptance.until}: {over}"
+    return Finding(GATE, "block", UNTIL, acceptance.until, message, acceptance.place)

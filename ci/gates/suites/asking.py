@@ -15,7 +15,7 @@ from ..offending import Offending
 from . import great, shown, weighed
 from .findings import GATE, finding, found
 from .great import Answer, Custom
-from .loosened import KNOWN
+from .loosened import KNOWN, meaning
 from .parsed import Expectation, Suite
 from .shown import Shown, View
 
@@ -78,7 +78,7 @@ def ask(suite: Suite | None, table: Any, asked: Asked) -> Iterator[Finding | Off
 
 def _held(suite: Suite | None, asked: Asked) -> Finding:
     """Whether there is a suite, and enough in it; copies of one expectation count once."""
-    count = len({f"{e.type} {dict(e.kwargs)}" for e in suite.expectations}) if suite else 0
+    count = len({meaning(expectation) for expectation in suite.expectations}) if suite else 0
     least, name = max(asked.at_least, 1), asked.name
     return Finding(
         GATE,

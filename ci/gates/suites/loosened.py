@@ -99,11 +99,16 @@ def _named(suite: Suite) -> dict[str, Expectation]:
     """Place → expectation, without repetitions: the strictest of those that ask the same."""
     strictest: dict[str, tuple[str, Expectation]] = {}
     for place, expectation in zip(suite.places, suite.expectations, strict=True):
-        asked = json.dumps([expectation.type, _arguments(expectation)], sort_keys=True, default=str)
+        asked = meaning(expectation)
         first, standing = strictest.setdefault(asked, (place, expectation))
         if SEVERITIES.index(expectation.severity) > SEVERITIES.index(standing.severity):
             strictest[asked] = (first, expectation)
     return dict(strictest.values())
+
+
+def meaning(expectation: Expectation) -> str:
+    """The same for two expectations that ask the same, however it is written."""
+    return json.dumps([expectation.type, _arguments(expectation)], sort_keys=True, default=str)
 
 
 def _arguments(expectation: Expectation) -> dict[str, Any]:

@@ -16,8 +16,6 @@ from ...tools import dvc, folders, frames, tables
 from .. import profiled
 from . import Subject
 
-SUITES = Path("ml/expectations")
-
 
 def collect(project: Project, args: argparse.Namespace) -> Subject:
     """The data under `data/`, or in the folder of `--data`, beside what `data.dvc` names.
@@ -41,7 +39,7 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
         personal=data.personal,
         custom=custom(project),
         reference=profiled.standing(project),
-        gates=profiled.gates(project)["data"],
+        gates=profiled.gates(project, "data"),
         window_days=data.window_days,
     )
     shown = args.data.as_posix() if args.data else data.path
@@ -141,7 +139,7 @@ def suite_of(project: Project, name: str) -> suites.Suite | None:
     Raises:
         ConfigError: the file is no suite.
     """
-    path = project.root / SUITES / f"{name}.json"
+    path = project.root / profiled.SUITES / f"{name}.json"
     try:
         return suites.parse(name, path.read_bytes(), str(path))
     except FileNotFoundError:
@@ -152,7 +150,10 @@ def suite_of(project: Project, name: str) -> suites.Suite | None:
 
 def suite_files(project: Project, names: list[str]) -> dict[str, str]:
     """Path → sha256 of the suites that are there."""
-    paths = {f"{SUITES}/{name}.json": project.root / SUITES / f"{name}.json" for name in names}
+    paths = {
+        f"{profiled.SUITES}/{name}.json": project.root / profiled.SUITES / f"{name}.json"
+        for name in names
+    }
     return {name: digest_file(path) for name, path in paths.items() if path.is_file()}
 
 

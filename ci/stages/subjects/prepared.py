@@ -8,6 +8,7 @@ from typing import Any
 
 from ...config import Project
 from ...gates.prepared import Cleaning, PreparedEvidence, Reading
+from ...gates.suites import RAW
 from ...records import digest_file, digest_tree
 from ...tools import dvc, frames, tables
 from .. import profiled
@@ -22,7 +23,8 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
     data = project.config.data
     folder = project.root / data.prepared
     least = project.config.gates.get("prepared", {}).get("expectations", {}).get("at_least", {})
-    names = sorted({path.stem for path in folder.glob("*.parquet")} | set(least))
+    held = {path.stem for path in (project.root / profiled.SUITES).glob("*.json")}
+    names = sorted({path.stem for path in folder.glob("*.parquet")} | set(least) | held - {RAW})
     suites = {name: suite_of(project, name) for name in names}
     return Subject(
         kind="prepared",
@@ -35,7 +37,7 @@ def collect(project: Project, args: argparse.Namespace) -> Subject:
             personal=data.personal,
             custom=custom(project),
             reference=profiled.standing(project),
-            gates=profiled.gates(project)["prepared"],
+            gates=profiled.gates(project, "prepared"),
         ),
         files={
             **{

@@ -175,6 +175,19 @@ def needs(root: Path) -> dict[str, list[str]]:
     Raises:
         ConfigError: the file is missing or malformed.
     """
+    deps, outs = paths(root)
+    return {
+        name: [other for other in outs if other != name and _reads(wanted, outs[other])]
+        for name, wanted in deps.items()
+    }
+
+
+def paths(root: Path) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """DVC stage → the paths that it reads, and those that it leaves, as `dvc.yaml` says.
+
+    Raises:
+        ConfigError: the file is missing or malformed.
+    """
     path = root / "dvc.yaml"
     try:
         stages = _yaml(path)["stages"]
@@ -185,10 +198,7 @@ def needs(root: Path) -> dict[str, list[str]]:
         deps = {name: [str(dep) for dep in stage.get("deps", ())] for name, stage in stages.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError("dvc.yaml is missing or malformed", str(path), "mend it") from error
-    return {
-        name: [other for other in outs if other != name and _reads(wanted, outs[other])]
-        for name, wanted in deps.items()
-    }
+    return deps, outs
 
 
 def _reads(deps: list[str], outs: list[str]) -> bool:

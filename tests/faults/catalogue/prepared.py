@@ -12,7 +12,6 @@ from ..tables import cleaning, column, first, path_of, table
 REGEX = "expect_column_values_to_match_regex"
 BETWEEN = "expect_column_values_to_be_between"
 PAIR = "expect_column_pair_values_a_to_be_greater_than_b"
-UNIQUE = "expect_compound_columns_to_be_unique"
 KNOWN = "lines → customers: customer of lines that customers does not know"
 
 
