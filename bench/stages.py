@@ -41,7 +41,7 @@ def measure() -> Iterator[tuple[str, dict[str, Any]]]:
 
 def forget(name: str) -> None:
     """Takes away what this checkout judged: the next gate judges anew."""
-    shutil.rmtree(ROOT / ".slipway" / "judged", ignore_errors=True)
+    shutil.rmtree(config.load(ROOT).home / "judged", ignore_errors=True)
     (ROOT / "delivery" / f"{name}-verdict.json").unlink(missing_ok=True)
 
 
