@@ -30,12 +30,14 @@ stages:
     params: [prepare]
     outs: [prepared]
   gate-prepared:
-    cmd: python ml/step.py gate-prepared verdicts/prepared.json prepared
+    cmd:
+      - python ml/step.py gate-prepared verdicts/prepared.json prepared
+      - python ml/passed.py prepared verdicts/prepared.passed
     deps: [prepared]
-    outs: [verdicts/prepared.json]
+    outs: [verdicts/prepared.json, verdicts/prepared.passed]
   train:
     cmd: python ml/train.py
-    deps: [ml/train.py, prepared/lines.txt, verdicts/prepared.json]
+    deps: [ml/train.py, prepared/lines.txt, verdicts/prepared.passed]
     params: [train]
     outs: [models/candidate]
   champion:
@@ -62,6 +64,13 @@ path = pathlib.Path(target)
 path.parent.mkdir(exist_ok=True)
 path.write_text(json.dumps({"step": name, "made_of": made_of, "model": "m", "dataset": "d"}))
 '''
+PASSED = '''"""Leaves what a gate over prepared data leaves that does not block."""
+import pathlib, sys
+
+from slipway.tools.dvc import passed
+
+pathlib.Path(sys.argv[2]).write_bytes(passed.of_folder(pathlib.Path(sys.argv[1])))
+'''
 TRAIN = '''"""Trains: two files, one of them large enough to be caught while it is written."""
 import json, os, pathlib, time
 
@@ -86,7 +95,7 @@ def pipeline_project(folder: Path, settings: Mapping[str, Any] = SETTINGS) -> Ch
         elif (ROOT / name).exists():
             shutil.copy2(ROOT / name, root / name)
     contents = {"dvc.yaml": PIPELINE, "params.yaml": PARAMS, "ml/step.py": STEP}
-    for name, text in {**contents, "ml/train.py": TRAIN}.items():
+    for name, text in {**contents, "ml/passed.py": PASSED, "ml/train.py": TRAIN}.items():
         (root / name).write_text(text)
     (root / "data").mkdir()
     for name, content in LINES.items():

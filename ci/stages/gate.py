@@ -28,7 +28,7 @@ from ..records import (
 from ..report import junit, terminal
 from ..settings import CANARY
 from ..tools import git, ledger
-from ..tools.dvc import access
+from ..tools.dvc import access, passed
 from ..tools.quarantine import keeping, writing
 from ..typed import build, plain
 from . import Done, canary, data, profiled, promotion, reference, repro, say, warn
@@ -182,6 +182,13 @@ def _marked(project: Project, kind: str, content: bytes) -> dict[str, Any] | Non
 def _write_bare(project: Project, path: Path, verdict: Verdict, profile: Profile | None) -> None:
     content = canonical(bare(verdict))
     write_atomically(path, content)
+    token = passed.beside(path)
+    if verdict.outcome == "block" or verdict.subject_kind not in profiled.TABLES:
+        token.unlink(missing_ok=True)
+    else:
+        data = project.config.data
+        folder = data.path if verdict.subject_kind == "data" else data.prepared
+        write_atomically(token, passed.of_folder(project.root / folder))
     marked = {"verdict": digest_of(content), "profile": plain(profile)}
     write_atomically(_marker(project, verdict.subject_kind), canonical(marked))
 

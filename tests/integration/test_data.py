@@ -493,6 +493,8 @@ def test_a_version_without_the_last_month_and_with_it_again(small: Checkout) -> 
     judged = small.slipway("gate", "data")
     assert "findings passed)" in judged.out
     assert "findings passed)" not in judged.err  # shown once, though a DVC stage judged
+    (version,) = both
+    assert (small.root / "verdicts/data.passed").read_text() == f"{version}\n"
     small.commit("Lock the version with February")
 
     (small.root / "data" / LAST).unlink()

@@ -1,5 +1,6 @@
 """`slipway plan` in fresh shallow clones: what is stale and why, what can be restored."""
 
+import json
 import re
 import shutil
 import time
@@ -123,6 +124,17 @@ def test_a_stage_of_the_teams_own_is_restored_like_the_others(
     assert planned(clone).restored["extra"] == "the remote"
     assert clone.slipway("repro", "train").out == "ran: reference\n"
     assert contents(clone.root / "extra") == contents(done.root / "extra")
+
+
+def test_a_gate_that_is_asked_otherwise_trains_nothing(done: Checkout, tmp_path: Path) -> None:
+    branch_with(done, "stricter", "dvc.yaml", "step.py gate-prepared", "step.py stricter")
+    clone = fresh(done, tmp_path / "ci", "stricter")
+    plan = planned(clone)
+    assert (plan.stale, plan.train_on) == ({"gate-prepared": "command changed"}, "none")
+    assert plan.restored["train"] == "the remote"
+    assert clone.slipway("repro").out == "ran: reference, gate-prepared, champion\n"
+    assert json.loads((clone.root / "verdicts/prepared.json").read_text())["step"] == "stricter"
+    assert contents(clone.root / "models") == contents(done.root / "models")
 
 
 def test_half_a_remote_is_seen_made_again_and_sent_again(done: Checkout, tmp_path: Path) -> None:

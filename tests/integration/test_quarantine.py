@@ -139,8 +139,11 @@ def test_who_ends_it_in_the_middle_loses_nothing(blocked: Checkout) -> None:
         child.send_signal(signal.SIGKILL)
         child.communicate()
     assert not (blocked.root / "verdicts/data.json").exists()
+    passed = blocked.root / "verdicts/data.passed"  # of an earlier run
+    passed.touch()
     blocked.slipway(*command, code=3)
     assert not aside.exists()
+    assert not passed.exists()
     assert folders.digest(contents(blocked.root / "quarantine/data")) == expected
     kept = expected.removeprefix("md5:")
     assert (remote_of(blocked) / "files/md5" / kept[:2] / kept[2:]).is_file()

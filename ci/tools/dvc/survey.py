@@ -11,6 +11,7 @@ from typing import Any
 
 from ...errors import ConfigError
 from .. import folders
+from . import passed
 from .places import OBJECT, Folder, Place, entries, path_of
 
 HERE = "the workspace"
@@ -115,7 +116,7 @@ class Surveyor:
     def _step(self, stage: Any, forced: str) -> Step:
         reads = tuple(d.def_path for d in stage.deps if d.hash_name != "params")
         first = [n for n in self.steps if self.steps[n].reason and not self.steps[n].lost]
-        after = [n for n in first if any(self._maker(path) == n for path in reads)]
+        after = [n for n in first if any(self._waits(path, n) for path in reads)]
         outs = {out.def_path: str(out.hash_info.value) for out in stage.outs if out.hash_info}
         # What always runs is taken to leave what it left last, until something before it runs.
         own = [] if forced or (stage.always_changed and outs) else self._changes(stage)
@@ -132,8 +133,18 @@ class Surveyor:
         known = not reason or bool(lost)
         for out in stage.outs:
             self.makers[out.def_path] = stage.name
-            self.made[out.def_path] = outs.get(out.def_path) if known else None
+            left = outs.get(out.def_path)
+            self.made[out.def_path] = left if known or left in self._tokens(stage) else None
         return Step(stage.name, reason, outs, origin, lost, record, reads)
+
+    def _waits(self, path: str, name: str) -> bool:
+        """Whether a path is made by a stage, and what it will be is not known before that ran."""
+        return self._maker(path) == name and self._unknown(path)
+
+    def _tokens(self, stage: Any) -> set[str]:
+        """The md5s of what a gate may leave that passes: it names what it judged, and no more."""
+        deps = (dep for dep in stage.deps if dep.hash_name != "params")
+        return {passed.md5(f"md5:{md5}") for dep in deps if (md5 := self._hash(dep))}
 
     def _maker(self, path: str) -> str:
         return next((name for out, name in self.makers.items() if _below(path, out)), "")
