@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from slipway import config
 from slipway.records import Plan, canonical, parse
@@ -135,6 +136,28 @@ def test_a_gate_that_is_asked_otherwise_trains_nothing(done: Checkout, tmp_path:
     assert clone.slipway("repro").out == "ran: reference, gate-prepared, champion\n"
     assert json.loads((clone.root / "verdicts/prepared.json").read_text())["step"] == "stricter"
     assert contents(clone.root / "models") == contents(done.root / "models")
+
+
+def test_a_stage_that_has_an_out_more_runs(done: Checkout) -> None:
+    path = done.root / "dvc.lock"
+    yaml = YAML()
+    lock = yaml.load(path)
+    outs = lock["stages"]["gate-prepared"]["outs"]
+    del outs[[out["path"] for out in outs].index("verdicts/prepared.passed")]
+    yaml.dump(lock, path)
+    shutil.rmtree(done.root / "delivery")  # it carries the lock as it was
+    (done.root / "verdicts/prepared.passed").unlink()
+    assert planned(done).stale == {}  # a run record has it
+    assert done.slipway("repro").out == "ran: reference, champion\n"
+    assert (done.root / "verdicts/prepared.passed").exists()
+
+    yaml.dump(lock, path)
+    shutil.rmtree(done.root / "delivery")
+    for runs in (done.root / ".dvc/cache/runs", remote_of(done) / "runs"):
+        shutil.rmtree(runs, ignore_errors=True)
+    assert planned(done).stale["gate-prepared"] == "verdicts/prepared.passed new"
+    said = done.slipway("repro")
+    assert "gate-prepared" in said.out, said.err
 
 
 def test_half_a_remote_is_seen_made_again_and_sent_again(done: Checkout, tmp_path: Path) -> None:

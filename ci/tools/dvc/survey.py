@@ -161,6 +161,7 @@ class Surveyor:
                     _refuse_without(dep)
             return ["never run"]
         found = ["command changed"] if stage.cmd_changed else []
+        found += [f"{out.def_path} new" for out in stage.outs if not out.hash_info]
         for dep in stage.deps:
             if dep.hash_name == "params":
                 found += _parameters(dep)
