@@ -389,6 +389,14 @@ def test_an_acceptance_that_nothing_needs_does_not_block_when_it_is_over(
     assert accepted.on_the_day(findings, settings, date(2027, 1, 1)) == findings
 
 
+def test_an_acceptance_that_nothing_needs_hides_none_that_is_over() -> None:
+    idle = replace(YES, change="min_value 1 → 0.5")
+    for both in ((YES, idle), (idle, YES)):
+        findings = tuple(judged([LOWER], *both, raw=[PRICE]).values())
+        found = accepted.on_the_day(findings, accepted.Settings(both), date(2027, 1, 1))
+        assert [f.outcome for f in found if f.where == YES.place] == ["block"]
+
+
 def test_one_change_is_accepted_once() -> None:
     with pytest.raises(Mismatch, match="twice"):
         accepted.Settings((YES, replace(YES, by="Bob")))

@@ -183,11 +183,11 @@ def on_the_day(findings: Sequence[Finding], settings: Settings, today: date) -> 
     nothing was released.
     """
     said = {finding.where: finding for finding in findings if finding.gate == GATE}
-    over = {a.place: a for a in settings.accepted if (_day(a.until) or date.min) < today}
-    needed = [place for place, a in over.items() if _idle(a).where not in said]
+    over = [a for a in settings.accepted if (_day(a.until) or date.min) < today]
+    needed = [a for a in over if _idle(a).where not in said]
     if NO_RELEASE in said or not needed:
         return tuple(findings)
-    ended = {place: _ended(over[place], said.get(place), today) for place in needed}
+    ended = {a.place: _ended(a, said.get(a.place), today) for a in needed}
     others = [f for f in findings if f.gate != GATE or f.where not in ended]
     return (*others, *ended.values())
 
