@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import functools
 import importlib
 import json
 import time
@@ -20,6 +21,7 @@ from ..records import (
     Deployment,
     Verdict,
     canonical,
+    digest_file,
     digest_of,
     read,
     write,
@@ -171,12 +173,21 @@ def _marker(project: Project, kind: str) -> Path:
 
 
 def _marked(project: Project, kind: str, content: bytes) -> dict[str, Any] | None:
-    """The marker, if it is about a verdict with this content."""
+    """The marker, if it is about a verdict with this content, given by the code that runs now."""
     with contextlib.suppress(OSError, ValueError):  # nothing was judged, or an older slipway did
         found = json.loads(_marker(project, kind).read_bytes())
-        if isinstance(found, dict) and found.get("verdict") == digest_of(content):
-            return found
+        same = isinstance(found, dict) and found.get("verdict") == digest_of(content)
+        if same and found.get("code") == _code():
+            return dict(found)
     return None
+
+
+@functools.cache
+def _code() -> str:
+    """One sha256 over slipway's own code: DVC does not ask a gate again whose code changed."""
+    package = Path(__file__).parents[1]
+    paths = sorted(package.rglob("*.py"))
+    return digest_of("".join(f"{path}\0{digest_file(path)}\n" for path in paths).encode())
 
 
 def _write_bare(project: Project, path: Path, verdict: Verdict, profile: Profile | None) -> None:
@@ -189,7 +200,7 @@ def _write_bare(project: Project, path: Path, verdict: Verdict, profile: Profile
         data = project.config.data
         folder = data.path if verdict.subject_kind == "data" else data.prepared
         write_atomically(token, passed.of_folder(project.root / folder))
-    marked = {"verdict": digest_of(content), "profile": plain(profile)}
+    marked = {"verdict": digest_of(content), "code": _code(), "profile": plain(profile)}
     write_atomically(_marker(project, verdict.subject_kind), canonical(marked))
 
 
@@ -205,7 +216,7 @@ def _profile(project: Project, subject: Subject, verdict: Verdict) -> Profile | 
 
 
 def _judged_here(project: Project, subject: Subject, gates: list[Gate]) -> Verdict | None:
-    """The verdict that DVC's stage gave in this checkout, about the very same files and settings.
+    """The verdict that DVC's stage gave here, by this code, about the very same files and settings.
 
     One restored from a cache is not taken: whoever may write to the cache could have made it.
     """

@@ -37,8 +37,9 @@ class Report:
 
     @property
     def good(self) -> bool:
-        """Whether nothing escaped, no good version was blocked, and something was asked."""
-        return bool(self.answers) and not self.escaped and not self.false_blocks
+        """Whether all is as the catalogue says, and something was asked."""
+        every = (*self.answers, *self.passed)
+        return bool(self.answers) and not any(one.problems for one in every)
 
     @property
     def conclusion(self) -> str:
