@@ -336,7 +336,7 @@ def test_what_dvc_has_read_of_the_lock_is_what_the_lock_says(done: Checkout) -> 
     read_by_us = said()
     locked.take_over(Repo(str(done.root)))
     assert said() == read_by_us
-    assert len(read_by_us[0]) == len(pipeline.DVC_STAGES) + 1
+    assert len(read_by_us[0]) == len(pipeline.DVC_STAGES) + 2  # the data, and what passed
     change(done, "dvc.lock", "md5: ", "md5:  ")
     assert said() == read_by_us
 
