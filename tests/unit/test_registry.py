@@ -247,6 +247,12 @@ def test_what_may_heal_is_tried_again(status: int) -> None:
     assert isinstance(failures.refused(answer(status)), InterruptedRequest)
 
 
+@pytest.mark.parametrize("status", [400, 404])
+def test_a_blob_that_another_push_is_writing_down_is_waited_for(status: int) -> None:
+    body = b'{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown to registry"}]}'
+    assert isinstance(failures.refused(answer(status, body)), InterruptedRequest)
+
+
 @pytest.mark.parametrize(
     ("status", "body", "said"),
     [

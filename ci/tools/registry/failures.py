@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from requests import Response
 
 PASSING = (429, 500, 502, 503, 504)
+BUSY = "MANIFEST_BLOB_UNKNOWN"  # also while another push writes down the same blob
 WORDS = 200  # characters of a registry's message that are shown
 NO_SPACE = ("no space left", "disk quota exceeded", "storage quota", '"Err":28')
 TLS_WANTED = ("HTTP request to an HTTPS server", "plain HTTP request was sent to HTTPS")
@@ -50,7 +51,8 @@ def refused(answer: "Response", credentials: str = "") -> Exception:
     error = ToolError(
         f"the registry failed: {said(answer)}", where, "read the registry's log; then try again"
     )
-    return InterruptedRequest(error, _wait_s(answer)) if status in PASSING else error
+    heals = status in PASSING or BUSY in text
+    return InterruptedRequest(error, _wait_s(answer)) if heals else error
 
 
 def unanswered(error: Exception, url: str) -> Exception:
