@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import platform
+import posixpath
 import re
 import time
 from collections.abc import Iterator
@@ -98,6 +99,8 @@ def reproduce(
 def _same_folders(project: Project) -> None:
     """Refuses to judge other folders than those that training learns from.
 
+    A stage may name a folder, or files in it.
+
     Raises:
         ConfigError: the DVC stage `prepare` does not read the one, or does not leave the other.
     """
@@ -107,7 +110,9 @@ def _same_folders(project: Project) -> None:
         ("path", data.path, deps.get(PREPARE)),
         ("prepared", data.prepared, outs.get(PREPARE)),
     ):
-        if known is not None and path not in known:
+        folder = posixpath.normpath(path)
+        named = [posixpath.normpath(name) for name in known or ()]
+        if known is not None and not any(f"{n}/".startswith(f"{folder}/") for n in named):
             raise ConfigError(
                 f"the DVC stage '{PREPARE}' knows no '{path}': it has {', '.join(known)}",
                 f"delivery.toml [data] {key}",

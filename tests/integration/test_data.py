@@ -528,6 +528,16 @@ def test_a_folder_that_training_does_not_know_is_not_judged_for_it(
     assert f"[data] {key}" in lines[1]
 
 
+def test_a_stage_may_name_the_files_of_a_folder(small: Checkout) -> None:
+    path = small.root / "dvc.yaml"
+    text = path.read_text()
+    start = text.index("  prepare:")
+    each = "".join(f"      - data/{name}\n" for name in small_months())
+    path.write_text(text[:start] + text[start:].replace("      - data\n", each, 1))
+    small.settings({"data/prepared": "./prepared"})
+    small.slipway("repro", "gate-data")
+
+
 def test_months_that_come_later_are_added_in_the_same_way(tmp_path: Path) -> None:
     months = dict(small_months())
     last = months.pop(LAST)
